@@ -1,0 +1,98 @@
+//! A store from a URL, for programs that take it as an option.
+
+use std::fmt;
+
+use crate::Idempotency;
+use crate::store::MemoryStore;
+
+/// Why [`Idempotency::connect`] gave no store. One line that names the remedy; never a password.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum ConnectError {
+    /// The URL names no store that there is.
+    UnknownUrl {
+        /// What stands before the first colon.
+        scheme: String,
+    },
+    /// The store exists, but was not built in.
+    NotBuiltIn {
+        /// What stands before the first colon.
+        scheme: String,
+        /// The feature to turn on.
+        feature: &'static str,
+    },
+    /// Redis could not be used.
+    #[cfg(feature = "redis")]
+    Redis(crate::store::ConnectError),
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownUrl { scheme } => write!(
+                f,
+                "`{scheme}:` is no store: use `memory:` or `redis://HOST:PORT`"
+            ),
+            Self::NotBuiltIn { scheme, feature } => write!(
+                f,
+                "`{scheme}:` is not built in: turn on the feature `{feature}` of idem-runtime"
+            ),
+            #[cfg(feature = "redis")]
+            Self::Redis(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            #[cfg(feature = "redis")]
+            Self::Redis(error) => std::error::Error::source(error),
+            _ => None,
+        }
+    }
+}
+
+impl Idempotency {
+    /// With every default and the store that `url` names:
+    ///
+    /// | URL | store | feature |
+    /// |---|---|---|
+    /// | `memory:` | [`MemoryStore`] | |
+    /// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | `RedisStore` | `redis` |
+    ///
+    /// # Errors
+    ///
+    /// When the URL names no store that is built in, or the server cannot be reached, is too old, or drops keys under
+    /// memory pressure.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let idempotency = idem_runtime::Idempotency::connect("memory:").await?;
+    /// assert_eq!(idempotency.store_name(), "memory");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn connect(url: &str) -> Result<Self, ConnectError> {
+        let scheme = url.split(':').next().unwrap_or_default();
+        match scheme {
+            "memory" => Ok(Self::new(MemoryStore::new())),
+            "redis" | "rediss" => redis(url, scheme).await,
+            _ => Err(ConnectError::UnknownUrl { scheme: scheme.chars().take(20).collect() }),
+        }
+    }
+}
+
+#[cfg(feature = "redis")]
+async fn redis(url: &str, _: &str) -> Result<Idempotency, ConnectError> {
+    let store = crate::store::RedisStore::connect(url).await.map_err(ConnectError::Redis)?;
+    Ok(Idempotency::new(store))
+}
+
+#[cfg(not(feature = "redis"))]
+async fn redis(_: &str, scheme: &str) -> Result<Idempotency, ConnectError> {
+    Err(ConnectError::NotBuiltIn { scheme: scheme.to_owned(), feature: "redis" })
+}

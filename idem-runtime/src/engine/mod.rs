@@ -1,0 +1,282 @@
+//! Claim, run, record, replay, refuse. Knows nothing of HTTP, and of a store only its interface.
+//!
+//! ```text
+//! execute: seize ─┬─ held ──── run under the lease ── settle ─┬─ executed
+//!                 ├─ record ─────────────────────────────────┼─ replay
+//!                 ├─ busy ──── wait (or not) ── seize again   │
+//!                 └─ refused                  claim lost ─────┴─ replay or refused
+//! ```
+
+use std::future::Future;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+use tokio_util::task::TaskTracker;
+
+use crate::digest::{Fingerprint, RecordKey};
+use crate::store::{Claim, ErasedStore, OwnerToken, Record, StoreError};
+
+pub(crate) mod adopt;
+mod leased;
+mod policy;
+pub(crate) mod progress;
+mod seize;
+mod settle;
+pub(crate) mod settled;
+pub(crate) mod stats;
+#[cfg(test)]
+mod tests;
+mod waiters;
+
+pub(crate) use policy::Policy;
+pub use policy::{InFlight, OnFailure};
+use progress::{Phase, Progress};
+use settled::Settled;
+use stats::{Event, Stats};
+use waiters::Waiters;
+
+use crate::store::Outcome;
+
+/// Limits of the engine itself, the same for all operations.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// How long one store call may take.
+    pub(crate) store_timeout: Duration,
+    /// How many duplicates may wait at once, over all keys.
+    pub(crate) max_waiters: usize,
+}
+
+/// One request to guard.
+pub(crate) struct Call {
+    pub(crate) key: RecordKey,
+    pub(crate) fingerprint: Fingerprint,
+    pub(crate) policy: Policy,
+    pub(crate) progress: Arc<Progress>,
+}
+
+/// What the guarded work came to.
+pub(crate) struct Finished<T> {
+    pub(crate) answer: T,
+    pub(crate) ending: Ending,
+}
+
+/// What becomes of the claim when the work is done.
+pub(crate) enum Ending {
+    /// The answer is recorded.
+    Keep(Outcome),
+    /// It is recorded that there was an answer, but not the answer.
+    NotKept,
+    /// Nothing is recorded: the next retry runs.
+    Release,
+    /// The work broke off: `on_failure` says what that means.
+    Failed,
+}
+
+/// What the caller gets.
+#[derive(Debug)]
+pub(crate) enum Answer<T> {
+    /// The work ran, here and now.
+    Executed(T),
+    /// It had run before: head and body of what was kept.
+    Replay { head: Bytes, body: Bytes },
+}
+
+/// Why the caller gets no answer. The work did not run, or its answer must not be given.
+#[derive(Debug)]
+pub(crate) enum Refused {
+    KeyReused,
+    InProgress,
+    OutcomeUnknown,
+    ResponseNotKept,
+    Unavailable(UnavailableBecause),
+    Draining,
+}
+
+#[derive(Debug)]
+pub(crate) enum UnavailableBecause {
+    Store(StoreError),
+    /// The claim was won so late that it may have ended already.
+    LateClaim,
+    /// Owners came and went faster than the claim could follow.
+    Contended,
+    /// The claim was lost while the work ran, and there is no record to answer with.
+    ClaimLost,
+}
+
+pub(crate) struct Engine {
+    store: Box<dyn ErasedStore>,
+    limits: Limits,
+    stats: Arc<Stats>,
+    waiters: Waiters,
+    live: TaskTracker,
+    draining: AtomicBool,
+}
+
+impl Engine {
+    pub(crate) fn new(store: Box<dyn ErasedStore>, limits: Limits) -> Self {
+        Self {
+            store,
+            limits,
+            stats: Arc::default(),
+            waiters: Waiters::new(limits.max_waiters),
+            live: TaskTracker::new(),
+            draining: AtomicBool::new(false),
+        }
+    }
+
+    pub(crate) fn store(&self) -> &dyn ErasedStore {
+        &*self.store
+    }
+
+    pub(crate) const fn stats(&self) -> &Arc<Stats> {
+        &self.stats
+    }
+
+    pub(crate) async fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+        self.live.close();
+        self.live.wait().await;
+    }
+
+    fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Runs `work` once for `call`, or says how it went before.
+    ///
+    /// While a claim may be held, `call.progress` is live: whoever owns this future must see it through to its end.
+    pub(crate) async fn execute<T, F>(
+        self: &Arc<Self>,
+        call: Call,
+        work: impl FnOnce() -> F,
+    ) -> Result<Answer<T>, Refused>
+    where
+        F: Future<Output = Finished<T>>,
+    {
+        let Call { key, fingerprint, policy, progress } = call;
+        let claim = Claim { key, owner: OwnerToken::random(), fingerprint, lease: policy.lease, ttl: policy.ttl };
+        let result = self.seize_or_wait(&claim, &policy, &progress).await;
+        let result = match result {
+            Ok(seize::Seized::Held(held)) => self.run(&claim, &policy, &progress, held, work()).await,
+            Ok(seize::Seized::Completed(record)) => self.replay(record),
+            Ok(seize::Seized::Busy) => Err(Refused::InProgress),
+            Err(refused) => Err(refused),
+        };
+        progress.enter(Phase::Idle);
+        if let Err(refused) = &result {
+            self.count_refusal(refused, &claim);
+        }
+        result
+    }
+
+    async fn run<T, F>(
+        self: &Arc<Self>,
+        claim: &Claim,
+        policy: &Policy,
+        progress: &Arc<Progress>,
+        held: seize::HeldClaim,
+        work: F,
+    ) -> Result<Answer<T>, Refused>
+    where
+        F: Future<Output = Finished<T>>,
+    {
+        self.stats.count(Event::Executed);
+        let attempt = held.attempt;
+        if attempt > 1 {
+            self.stats.count(Event::TakenOver);
+            tracing::warn!(key = %claim.key, attempt, "the owner of a claim has died; the request runs again");
+        }
+        progress.hold(progress::Held { record: claim.key, attempt }, held.sent + claim.lease);
+        let ended = leased::run_leased(self, claim, progress, work).await;
+        let (ending, answer) = match ended {
+            Ok(Finished { answer, ending }) => (ending, Ok(answer)),
+            Err(panic) => {
+                self.stats.count(Event::Panicked);
+                (Ending::Failed, Err(panic))
+            }
+        };
+        let closed = self.settle(claim, attempt, policy, progress, ending).await;
+        self.waiters.wake(claim.key);
+        drop(held);
+        let answer = match answer {
+            Ok(answer) => answer,
+            // The claim is settled; from here on the panic is the caller's, as it would be without a guard.
+            Err(panic) => {
+                progress.enter(Phase::Idle);
+                std::panic::resume_unwind(panic)
+            }
+        };
+        match closed {
+            settle::Closed::Ours => Ok(Answer::Executed(answer)),
+            settle::Closed::Lost => self.after_loss(claim).await,
+        }
+    }
+
+    fn replay<T>(&self, record: Record) -> Result<Answer<T>, Refused> {
+        match Settled::decode(record.outcome) {
+            Ok(Settled::Kept { head, body }) => {
+                self.stats.count(Event::Replayed);
+                Ok(Answer::Replay { head, body })
+            }
+            Ok(Settled::NotKept) => Err(Refused::ResponseNotKept),
+            Ok(Settled::Unknown) => Err(Refused::OutcomeUnknown),
+            Err(error) => Err(Refused::store(error)),
+        }
+    }
+
+    fn count_refusal(&self, refused: &Refused, claim: &Claim) {
+        self.stats.count(match refused {
+            Refused::KeyReused => Event::KeyReused,
+            Refused::InProgress => Event::InProgress,
+            Refused::OutcomeUnknown => Event::OutcomeUnknown,
+            Refused::ResponseNotKept => Event::NotKept,
+            Refused::Unavailable(_) => Event::Unavailable,
+            Refused::Draining => Event::Draining,
+        });
+        if let Refused::Unavailable(because) = refused {
+            tracing::error!(key = %claim.key, store = self.store.name(), %because, "a request was refused");
+        }
+    }
+
+    /// One store call, with its deadline.
+    async fn within<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        tokio::time::timeout(limit, call).await.unwrap_or(Err(StoreError::TimedOut(limit)))
+    }
+}
+
+impl Refused {
+    fn store(error: StoreError) -> Self {
+        Self::Unavailable(UnavailableBecause::Store(error))
+    }
+}
+
+impl std::fmt::Display for UnavailableBecause {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Store(error) => {
+                write!(f, "{error}")?;
+                let mut source = std::error::Error::source(error);
+                while let Some(error) = source {
+                    write!(f, ": {error}")?;
+                    source = error.source();
+                }
+                Ok(())
+            }
+            Self::LateClaim => f.write_str("the claim was answered too late to be trusted"),
+            Self::Contended => f.write_str("the claim changed hands too often"),
+            Self::ClaimLost => f.write_str("the claim was lost while the handler ran, and there is no record"),
+        }
+    }
+}
+
+/// How much of a lease has to be left for work to start: a fifth of it goes for the answer's way back and for timers.
+fn may_start(sent: Instant, lease: Duration) -> bool {
+    sent.elapsed() < lease - lease / 5
+}

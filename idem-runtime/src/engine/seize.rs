@@ -1,0 +1,195 @@
+//! From a claim to the right to run, to a record, or to a refusal.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+use tokio_util::task::task_tracker::TaskTrackerToken;
+
+use super::policy::{InFlight, OnFailure, Policy};
+use super::progress::{Phase, Progress};
+use super::{Engine, Refused, UnavailableBecause, may_start};
+use crate::store::{Claim, ClaimOutcome, Entry, OwnerToken, Record, StoreError};
+
+/// A claim is sent this often before the store counts as unreachable.
+const CLAIM_TRIES: u32 = 3;
+/// The pause before the second try; it doubles.
+const CLAIM_PAUSE: Duration = Duration::from_millis(20);
+/// How many owners may slip in between before the claim gives up.
+const TAKE_OVER_TRIES: u32 = 4;
+
+pub(super) enum Seized {
+    Held(HeldClaim),
+    Completed(Record),
+    Busy,
+}
+
+pub(super) struct HeldClaim {
+    pub(super) attempt: u32,
+    /// When the claim that was granted was sent: the store's lease started no earlier.
+    pub(super) sent: Instant,
+    /// A graceful shutdown waits for this one.
+    _live: TaskTrackerToken,
+}
+
+impl Engine {
+    pub(super) async fn seize_or_wait(
+        self: &Arc<Self>,
+        claim: &Claim,
+        policy: &Policy,
+        progress: &Arc<Progress>,
+    ) -> Result<Seized, Refused> {
+        match (self.seize(claim, policy, progress).await?, policy.in_flight) {
+            // Who was adopted has nobody to wait for.
+            (Seized::Busy, InFlight::Wait(limit)) if !progress.is_adopted() => {
+                self.wait(claim, policy, progress, limit).await
+            }
+            (seized, _) => Ok(seized),
+        }
+    }
+
+    async fn wait(
+        self: &Arc<Self>,
+        claim: &Claim,
+        policy: &Policy,
+        progress: &Arc<Progress>,
+        limit: Duration,
+    ) -> Result<Seized, Refused> {
+        let deadline = Instant::now() + limit;
+        let Some(seat) = self.waiters.join(claim.key) else {
+            return Ok(Seized::Busy);
+        };
+        loop {
+            // Listening starts before looking, or an end between the two would be missed.
+            let ended = seat.ended();
+            tokio::pin!(ended);
+            ended.as_mut().enable();
+            match self.seize(claim, policy, progress).await? {
+                Seized::Busy if progress.is_adopted() => return Ok(Seized::Busy),
+                Seized::Busy => {}
+                other => {
+                    seat.wake_others();
+                    return Ok(other);
+                }
+            }
+            // Only the pause is cut off by the deadline, never a claim on its way.
+            tokio::select! {
+                () = ended => {}
+                () = seat.my_turn() => {}
+                () = tokio::time::sleep_until(deadline) => return Ok(Seized::Busy),
+            }
+        }
+    }
+
+    async fn seize(
+        self: &Arc<Self>,
+        claim: &Claim,
+        policy: &Policy,
+        progress: &Arc<Progress>,
+    ) -> Result<Seized, Refused> {
+        progress.enter(Phase::Live);
+        let result = self.seize_live(claim, policy).await;
+        if !matches!(result, Ok(Seized::Held(_))) {
+            progress.enter(Phase::Idle);
+        }
+        result
+    }
+
+    async fn seize_live(self: &Arc<Self>, claim: &Claim, policy: &Policy) -> Result<Seized, Refused> {
+        // Taken before looking whether we are draining: a drain that starts in between waits for this one.
+        let live = self.live.token();
+        if self.is_draining() {
+            return self.look_only(claim).await;
+        }
+        let mut sent = Instant::now();
+        let mut outcome = self.claim(claim).await?;
+        for _ in 0..TAKE_OVER_TRIES {
+            match outcome {
+                ClaimOutcome::Claimed { attempt } if may_start(sent, claim.lease) => {
+                    return Ok(Seized::Held(HeldClaim { attempt, sent, _live: live }));
+                }
+                ClaimOutcome::Claimed { .. } => {
+                    self.give_back_later(*claim);
+                    return Err(Refused::Unavailable(UnavailableBecause::LateClaim));
+                }
+                // The fingerprint is judged first, whatever the state: another request is told so.
+                ClaimOutcome::Completed(record) => {
+                    return same(record.fingerprint == claim.fingerprint, Seized::Completed(record));
+                }
+                ClaimOutcome::InFlight(holder) => {
+                    return same(holder.fingerprint == claim.fingerprint, Seized::Busy);
+                }
+                ClaimOutcome::Abandoned(holder) => {
+                    if holder.fingerprint != claim.fingerprint {
+                        return Err(Refused::KeyReused);
+                    }
+                    if policy.on_failure == OnFailure::Keep {
+                        return Err(Refused::OutcomeUnknown);
+                    }
+                    sent = Instant::now();
+                    outcome = self.take_over(claim, holder.owner).await?;
+                }
+            }
+        }
+        Err(Refused::Unavailable(UnavailableBecause::Contended))
+    }
+
+    /// While draining, what is finished is still replayed, but nothing is claimed.
+    async fn look_only(&self, claim: &Claim) -> Result<Seized, Refused> {
+        match self.within(self.limits.store_timeout, self.store.look_up(claim.key)).await {
+            Ok(Some(Entry::Completed(record))) => {
+                same(record.fingerprint == claim.fingerprint, Seized::Completed(record))
+            }
+            Ok(Some(Entry::InFlight(holder) | Entry::Abandoned(holder))) if holder.fingerprint != claim.fingerprint => {
+                Err(Refused::KeyReused)
+            }
+            Ok(_) => Err(Refused::Draining),
+            Err(error) => Err(Refused::store(error)),
+        }
+    }
+
+    async fn claim(self: &Arc<Self>, claim: &Claim) -> Result<ClaimOutcome, Refused> {
+        self.ask(claim, None).await
+    }
+
+    async fn take_over(self: &Arc<Self>, claim: &Claim, from: OwnerToken) -> Result<ClaimOutcome, Refused> {
+        self.ask(claim, Some(from)).await
+    }
+
+    /// Sends a claim, again if its answer was lost: the store recognises the token.
+    async fn ask(self: &Arc<Self>, claim: &Claim, from: Option<OwnerToken>) -> Result<ClaimOutcome, Refused> {
+        let mut last_error = None;
+        let tries = async {
+            let mut pause = CLAIM_PAUSE;
+            for left in (0..CLAIM_TRIES).rev() {
+                let answer = match from {
+                    Some(owner) => self.store.take_over(claim, owner).await,
+                    None => self.store.claim(claim).await,
+                };
+                match answer {
+                    Err(error) if error.is_transient() && left > 0 => last_error = Some(error),
+                    answer => return answer,
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            unreachable!("the last try returns")
+        };
+        let limit = self.limits.store_timeout;
+        let answer = match tokio::time::timeout(limit, tries).await {
+            Ok(answer) => answer,
+            Err(_) => Err(last_error.unwrap_or(StoreError::TimedOut(limit))),
+        };
+        answer.map_err(|error| {
+            if error.is_transient() {
+                // It may have been applied all the same, or may still be: nobody would run under it.
+                self.give_back_later(*claim);
+            }
+            Refused::store(error)
+        })
+    }
+}
+
+fn same(is_same: bool, seized: Seized) -> Result<Seized, Refused> {
+    if is_same { Ok(seized) } else { Err(Refused::KeyReused) }
+}

@@ -1,0 +1,148 @@
+//! Closes a claim: by a record, by a release, or by finding out that it is another's.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::policy::{OnFailure, Policy};
+use super::progress::Progress;
+use super::settled::Settled;
+use super::stats::Event;
+use super::{Answer, Ending, Engine, Refused, UnavailableBecause};
+use crate::store::{Claim, Entry, Hold, Outcome, StoreError};
+
+/// The pause before a failed store call is made again; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Whose claim it was at its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// Ours: our own answer may go out.
+    Ours,
+    /// Another's, or nobody's, or nobody knows.
+    Lost,
+}
+
+impl Engine {
+    pub(super) async fn settle(
+        self: &Arc<Self>,
+        claim: &Claim,
+        attempt: u32,
+        policy: &Policy,
+        progress: &Progress,
+        ending: Ending,
+    ) -> Closed {
+        let outcome = match (ending, policy.on_failure) {
+            (Ending::Keep(outcome), _) => Some(outcome),
+            (Ending::NotKept, _) => Some(Settled::not_kept()),
+            (Ending::Failed, OnFailure::Keep) => Some(Settled::unknown()),
+            (Ending::Failed, OnFailure::Retry) | (Ending::Release, _) => None,
+        };
+        let valid_until = progress.valid_until().unwrap_or_else(Instant::now);
+        let closed = match outcome {
+            Some(outcome) => self.complete(claim, attempt, valid_until, outcome).await,
+            None => self.release(claim, valid_until).await,
+        };
+        if closed == Closed::Lost {
+            self.stats.count(Event::Lost);
+            progress.signal_lost();
+            tracing::warn!(key = %claim.key, attempt, "a claim was lost before its outcome could be recorded");
+        }
+        closed
+    }
+
+    /// Stores the record; tries again until it is stored or the lease has ended. At least one try is made even then:
+    /// as long as nobody took over, the claim is still ours to complete.
+    async fn complete(&self, claim: &Claim, attempt: u32, valid_until: Instant, mut outcome: Outcome) -> Closed {
+        let mut pause = FIRST_PAUSE;
+        loop {
+            match self.within(self.deadline(valid_until), self.store.complete(claim, attempt, &outcome)).await {
+                Ok(Hold::Held) => {
+                    self.stats.count(Event::Recorded);
+                    return Closed::Ours;
+                }
+                Ok(Hold::Lost) => return Closed::Lost,
+                Err(StoreError::Full) if outcome != Settled::not_kept() => {
+                    tracing::warn!(key = %claim.key, "the store has no room for an answer; only that it was given is kept");
+                    outcome = Settled::not_kept();
+                    continue;
+                }
+                Err(error) => {
+                    self.stats.count(Event::SettleRetried);
+                    tracing::warn!(key = %claim.key, %error, "an outcome could not be recorded yet");
+                }
+            }
+            let now = Instant::now();
+            if now >= valid_until {
+                return Closed::Lost;
+            }
+            if now + pause >= valid_until {
+                // Until here nobody else can have run it: the answer is the only one there is.
+                self.stats.count(Event::Unrecorded);
+                tracing::error!(key = %claim.key, attempt, "an outcome could not be recorded within the lease");
+                return Closed::Ours;
+            }
+            tokio::time::sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+
+    /// Releases the claim. If the store does not answer, the caller need not wait for it: the release goes on behind,
+    /// and at the worst the lease ends.
+    async fn release(self: &Arc<Self>, claim: &Claim, valid_until: Instant) -> Closed {
+        match self.within(self.deadline(valid_until), self.store.release(claim)).await {
+            Ok(Hold::Held) => {
+                self.stats.count(Event::Released);
+                Closed::Ours
+            }
+            Ok(Hold::Lost) => Closed::Lost,
+            Err(error) => {
+                tracing::warn!(key = %claim.key, %error, "a claim could not be released yet");
+                let ours = Instant::now() < valid_until;
+                self.give_back_later(*claim);
+                if ours { Closed::Ours } else { Closed::Lost }
+            }
+        }
+    }
+
+    /// Gives back a claim that nobody runs under, in the background, until it is gone or its lease has ended.
+    pub(super) fn give_back_later(self: &Arc<Self>, claim: Claim) {
+        let engine = Arc::clone(self);
+        drop(tokio::spawn(self.live.track_future(async move {
+            let end = Instant::now() + claim.lease;
+            let mut pause = FIRST_PAUSE;
+            while Instant::now() < end {
+                if let Ok(hold) = engine.within(engine.limits.store_timeout, engine.store.release(&claim)).await {
+                    if hold == Hold::Held {
+                        engine.stats.count(Event::Released);
+                        engine.waiters.wake(claim.key);
+                    }
+                    return;
+                }
+                engine.stats.count(Event::SettleRetried);
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(LONGEST_PAUSE);
+            }
+        })));
+    }
+
+    /// An owner that lost its claim answers with what was recorded instead, never with its own answer: two clients
+    /// would see two answers to one request.
+    pub(super) async fn after_loss<T>(&self, claim: &Claim) -> Result<Answer<T>, Refused> {
+        match self.within(self.limits.store_timeout, self.store.look_up(claim.key)).await {
+            Ok(Some(Entry::Completed(record))) if record.fingerprint == claim.fingerprint => self.replay(record),
+            Ok(_) => Err(Refused::Unavailable(UnavailableBecause::ClaimLost)),
+            Err(error) => Err(Refused::store(error)),
+        }
+    }
+
+    /// How long the next call may take: never past the lease's end, unless that has passed already.
+    fn deadline(&self, valid_until: Instant) -> Duration {
+        match valid_until.checked_duration_since(Instant::now()) {
+            Some(left) if !left.is_zero() => left.min(self.limits.store_timeout),
+            _ => self.limits.store_timeout,
+        }
+    }
+}

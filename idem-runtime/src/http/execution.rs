@@ -1,0 +1,115 @@
+//! What a handler can know about its own execution.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::sync::Arc;
+
+use axum::extract::FromRequestParts;
+use http::request::Parts;
+use parking_lot::Mutex;
+
+use crate::digest::Digester;
+use crate::engine::progress::Progress;
+
+/// An extractor: the key under which the handler runs, how many owners there have been, and whether the claim still
+/// holds.
+///
+/// It can stand anywhere among the arguments. What it says is known once the handler's body runs.
+///
+/// # Examples
+///
+/// A key for the provider that the handler calls, the same on every attempt, so that the provider can tell a repeat:
+///
+/// ```
+/// use idem_runtime::{Execution, idempotent};
+///
+/// #[idempotent(ttl = "1h")]
+/// async fn pay(execution: Execution) -> String {
+///     let provider_key = execution.derive_key("charge");
+///     format!("attempt {}, provider key {provider_key:?}", execution.attempt())
+/// }
+/// ```
+#[derive(Clone)]
+pub struct Execution {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    progress: Arc<Progress>,
+    key: Mutex<Option<(String, Digester)>>,
+}
+
+impl Execution {
+    fn new() -> Self {
+        Self { shared: Arc::new(Shared { progress: Arc::new(Progress::new()), key: Mutex::new(None) }) }
+    }
+
+    /// The one that a leading extractor has already taken, or a fresh one.
+    pub(super) fn of_request(parts: &mut Parts) -> Self {
+        if let Some(execution) = parts.extensions.get::<Self>()
+            && execution.shared.key.lock().is_none()
+        {
+            return execution.clone();
+        }
+        let execution = Self::new();
+        parts.extensions.insert(execution.clone());
+        execution
+    }
+
+    pub(super) fn set_key(&self, key: String, digester: Digester) {
+        *self.shared.key.lock() = Some((key, digester));
+    }
+
+    pub(super) fn progress(&self) -> &Arc<Progress> {
+        &self.shared.progress
+    }
+
+    /// The idempotency key as the client sent it (unquoted), or `None` if the request runs unprotected. It may be
+    /// guessable and should not be logged.
+    #[must_use]
+    pub fn key(&self) -> Option<String> {
+        self.shared.key.lock().as_ref().map(|(key, _)| key.clone())
+    }
+
+    /// How many owners there have been, this one included: 1 unless an earlier owner died. 1 as well for a request that
+    /// runs unprotected.
+    #[must_use]
+    pub fn attempt(&self) -> u32 {
+        self.shared.progress.held().map_or(1, |held| held.attempt)
+    }
+
+    /// A key for a call that the handler makes itself: 32 hexadecimal digits, the same for every attempt of this
+    /// request, and another one for every `purpose`. `None` if the request runs unprotected.
+    #[must_use]
+    pub fn derive_key(&self, purpose: &str) -> Option<String> {
+        let held = self.shared.progress.held()?;
+        let key = self.shared.key.lock();
+        key.as_ref().map(|(_, digester)| digester.derived_key(held.record, purpose))
+    }
+
+    /// Whether the claim is lost: another owner may be running the same request. Nothing that this handler answers will
+    /// be given to a client. Not a fence: the claim can be lost between this look and the next effect.
+    #[must_use]
+    pub fn is_claim_lost(&self) -> bool {
+        self.shared.progress.is_lost()
+    }
+
+    /// Ends when the claim is lost; for a `tokio::select!` round effects that had better be given up then.
+    pub async fn claim_lost(&self) {
+        self.shared.progress.lost().await;
+    }
+}
+
+impl fmt::Debug for Execution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Execution").field("attempt", &self.attempt()).finish_non_exhaustive()
+    }
+}
+
+impl<S: Sync> FromRequestParts<S> for Execution {
+    type Rejection = Infallible;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::of_request(parts))
+    }
+}

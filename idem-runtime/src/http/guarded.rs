@@ -1,0 +1,121 @@
+//! The last argument of an annotated handler.
+
+use std::sync::Arc;
+
+use axum::RequestExt as _;
+use axum::body::Body;
+use axum::extract::{FromRef, FromRequest, FromRequestParts as _, MatchedPath, OriginalUri, RawPathParams};
+use axum::response::{IntoResponse as _, Response};
+use bytes::Bytes;
+use http::{HeaderMap, Method, Uri, request};
+use http_body_util::BodyExt as _;
+
+use super::execution::Execution;
+use super::state::RouterStateProvidesIdempotency;
+use crate::Idempotency;
+
+/// The argument `E`, and what a claim needs to know of its request.
+pub struct Guarded<E> {
+    value: E,
+    request: Request,
+}
+
+/// What a claim needs to know of a request.
+pub struct Request {
+    pub(super) idempotency: Idempotency,
+    pub(super) execution: Execution,
+    pub(super) method: Method,
+    /// As the client sent it, also below `nest`.
+    pub(super) uri: Uri,
+    pub(super) matched_path: Option<MatchedPath>,
+    /// Decoded; empty for a route without parameters.
+    pub(super) path_params: Vec<(Arc<str>, Arc<str>)>,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+impl std::fmt::Debug for Request {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Request(..)")
+    }
+}
+
+impl<E> std::fmt::Debug for Guarded<E> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Guarded(..)")
+    }
+}
+
+/// Takes a guarded argument apart.
+pub fn open<E>(guarded: Guarded<E>) -> (Request, E) {
+    (guarded.request, guarded.value)
+}
+
+impl<S, M, E> FromRequest<S, RouterStateProvidesIdempotency<M>> for Guarded<E>
+where
+    S: Send + Sync,
+    E: FromRequest<S, M>,
+    Idempotency: FromRef<S>,
+{
+    type Rejection = Response;
+
+    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Response> {
+        // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
+        let (mut parts, body) = request.with_limited_body().into_parts();
+        let body = match body.collect().await {
+            Ok(collected) => collected.to_bytes(),
+            Err(error) => return Err(axum_rejection(error).await),
+        };
+        let request = Request {
+            idempotency: Idempotency::from_ref(state),
+            execution: Execution::of_request(&mut parts),
+            method: parts.method.clone(),
+            uri: parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
+            matched_path: parts.extensions.get::<MatchedPath>().cloned(),
+            path_params: path_params(&mut parts).await,
+            headers: parts.headers.clone(),
+            body: body.clone(),
+        };
+        let inner = axum::extract::Request::from_parts(parts, Body::from(body));
+        match E::from_request(inner, state).await {
+            Ok(value) => Ok(Self { value, request }),
+            Err(rejection) => Err(rejection.into_response()),
+        }
+    }
+}
+
+/// The answer that axum itself gives to a body that breaks off or is over the limit.
+async fn axum_rejection(error: axum::Error) -> Response {
+    let broken = Body::new(BrokenBody(Some(error)));
+    match Bytes::from_request(axum::extract::Request::new(broken), &()).await {
+        Err(rejection) => rejection.into_response(),
+        Ok(_) => http::StatusCode::BAD_REQUEST.into_response(),
+    }
+}
+
+struct BrokenBody(Option<axum::Error>);
+
+impl http_body::Body for BrokenBody {
+    type Data = Bytes;
+    type Error = axum::BoxError;
+
+    fn poll_frame(
+        mut self: std::pin::Pin<&mut Self>,
+        _: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, axum::BoxError>>> {
+        std::task::Poll::Ready(self.0.take().map(|error| Err(error.into_inner())))
+    }
+}
+
+async fn path_params(parts: &mut request::Parts) -> Vec<(Arc<str>, Arc<str>)> {
+    // Most guarded routes have none, and need not pay for them.
+    let has_params = parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().contains('{'));
+    if !has_params {
+        return Vec::new();
+    }
+    match RawPathParams::from_request_parts(parts, &()).await {
+        Ok(params) => params.iter().map(|(name, value)| (name.into(), value.into())).collect(),
+        // Not UTF-8: no parameter can be found, so a key that is asked of the path is refused.
+        Err(_) => Vec::new(),
+    }
+}

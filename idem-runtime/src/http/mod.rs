@@ -1,0 +1,41 @@
+//! The HTTP face: from a request to a call of the engine, and from its answer to a response. Knows nothing of any store.
+//!
+//! ```text
+//! Guarded (extract, buffer) -> key, scope, content -> engine -> recording / message -> response, or refusal
+//! ```
+
+use http::HeaderName;
+
+mod content;
+pub mod execution;
+#[doc(hidden)]
+pub mod guarded;
+mod key;
+mod key_header;
+pub mod key_value;
+mod message;
+mod recording;
+pub mod refusal;
+#[doc(hidden)]
+pub mod route;
+#[doc(hidden)]
+pub mod run;
+#[doc(hidden)]
+pub mod state;
+
+pub use state::RouterStateProvidesIdempotency;
+
+/// How the face looks: the same for all routes of an application.
+pub(crate) struct Face {
+    pub(crate) replayed_header: HeaderName,
+    pub(crate) render: refusal::Renderer,
+}
+
+impl Default for Face {
+    fn default() -> Self {
+        Self {
+            replayed_header: HeaderName::from_static("idempotency-replayed"),
+            render: refusal::Renderer::default(),
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! What a client is told when it gets no answer of the handler: `application/problem+json` (RFC 9457) with a stable
+//! `type` and `code`.
+//!
+//! ```json
+//! {
+//!   "type": "https://docs.rs/idem-runtime/latest/idem_runtime/enum.RefusalCode.html#variant.KeyReused",
+//!   "title": "The idempotency key is already used",
+//!   "status": 422,
+//!   "detail": "Another request was sent under this key. Use a new key for a new request.",
+//!   "code": "key_reused"
+//! }
+//! ```
+
+use std::borrow::Cow;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::response::{IntoResponse as _, Response};
+use http::header::{CACHE_CONTROL, RETRY_AFTER};
+use http::{HeaderValue, StatusCode, Uri};
+use problem_details::ProblemDetails;
+use serde::Serialize;
+
+use super::route::KeySource;
+
+macro_rules! page {
+    ($variant:literal) => {
+        concat!("https://docs.rs/idem-runtime/latest/idem_runtime/enum.RefusalCode.html#variant.", $variant)
+    };
+}
+
+/// Why a request was refused. [`as_str`](Self::as_str) is what stands in the answer's `code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum RefusalCode {
+    /// `missing_key`, 400 or the route's own status: the route requires a key, and there is none. Send one, a UUID for
+    /// instance, and the same one on every retry of the same request. (Idempotency-Key draft, section 2.7.)
+    MissingKey,
+    /// `invalid_key`, 400: the key is empty, longer than 255 bytes, not visible ASCII, an unterminated string, or sent
+    /// twice. Nothing was run. (Draft, sections 2.1 and 5.)
+    InvalidKey,
+    /// `missing_scope`, 400: nothing says whose key it is.
+    MissingScope,
+    /// `invalid_scope`, 400: what says whose key it is, cannot be read, or is sent twice.
+    InvalidScope,
+    /// `key_reused`, 422: another request was sent under this key: another method, path, query or body. Nothing was
+    /// run. Use a new key for a new request. (Draft, section 2.7.)
+    KeyReused,
+    /// `in_progress`, 409 with `Retry-After`: the first request under this key is still running. Send the same request
+    /// with the same key again, later. (Draft, section 2.7.)
+    InProgress,
+    /// `outcome_unknown`, 409: the first request under this key was started and did not end with an answer. It may have
+    /// had its effect, and does not run again. Find out, before a new key is used.
+    OutcomeUnknown,
+    /// `response_not_kept`, 409: the request was carried out, but its answer was too large to be kept. It does not run
+    /// again.
+    ResponseNotKept,
+    /// `store_unavailable`, 503 with `Retry-After`: the store of records cannot be asked, or cannot be trusted. The
+    /// request was not run under this call. Send it again with the same key.
+    StoreUnavailable,
+    /// `draining`, 503 with `Retry-After`: the server is shutting down. Nothing was run. Send it again with the same key.
+    Draining,
+    /// `misconfigured`, 500: the route asks for something that cannot be had (a path parameter that it does not have).
+    /// Nothing was run. A mistake of the server, not of the client.
+    Misconfigured,
+}
+
+impl RefusalCode {
+    /// The stable text of this code.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MissingKey => "missing_key",
+            Self::InvalidKey => "invalid_key",
+            Self::MissingScope => "missing_scope",
+            Self::InvalidScope => "invalid_scope",
+            Self::KeyReused => "key_reused",
+            Self::InProgress => "in_progress",
+            Self::OutcomeUnknown => "outcome_unknown",
+            Self::ResponseNotKept => "response_not_kept",
+            Self::StoreUnavailable => "store_unavailable",
+            Self::Draining => "draining",
+            Self::Misconfigured => "misconfigured",
+        }
+    }
+
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::MissingKey | Self::InvalidKey | Self::MissingScope | Self::InvalidScope => StatusCode::BAD_REQUEST,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::InProgress | Self::OutcomeUnknown | Self::ResponseNotKept => StatusCode::CONFLICT,
+            Self::StoreUnavailable | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Misconfigured => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    const fn title(self) -> &'static str {
+        match self {
+            Self::MissingKey => "The idempotency key is missing",
+            Self::InvalidKey => "The idempotency key is invalid",
+            Self::MissingScope => "The scope of the idempotency key is missing",
+            Self::InvalidScope => "The scope of the idempotency key is invalid",
+            Self::KeyReused => "The idempotency key is already used",
+            Self::InProgress => "A request is outstanding for this idempotency key",
+            Self::OutcomeUnknown => "The outcome of the first request is unknown",
+            Self::ResponseNotKept => "The answer to the first request was not kept",
+            Self::StoreUnavailable => "Idempotency cannot be ensured at the moment",
+            Self::Draining => "The server is shutting down",
+            Self::Misconfigured => "The route is misconfigured",
+        }
+    }
+
+    const fn detail(self) -> &'static str {
+        match self {
+            Self::MissingKey => "Send an idempotency key with this request, and the same one with every retry of it.",
+            Self::InvalidKey => "An idempotency key has 1 to 255 bytes of visible ASCII.",
+            Self::MissingScope => "Nothing in this request says whose idempotency key it is.",
+            Self::InvalidScope => "What says whose idempotency key it is, cannot be read.",
+            Self::KeyReused => "Another request was sent under this key. Use a new key for a new request.",
+            Self::InProgress => {
+                "The first request under this key is still running. Send the same request again later, with the same key."
+            }
+            Self::OutcomeUnknown => {
+                "The first request under this key was started, but did not end with an answer. It is not run again: find \
+                 out whether it took effect before you use a new key."
+            }
+            Self::ResponseNotKept => {
+                "The request was carried out under this key, but its answer was too large to be kept. It is not run again."
+            }
+            Self::StoreUnavailable => {
+                "The request was not run, because its idempotency record could not be relied on. Send it again later, with \
+                 the same key."
+            }
+            Self::Draining => "The request was not run. Send it again, with the same key.",
+            Self::Misconfigured => "The request was not run, because of a mistake in the server.",
+        }
+    }
+
+    /// The page that explains it: this type's documentation.
+    fn page(self) -> Uri {
+        Uri::from_static(match self {
+            Self::MissingKey => page!("MissingKey"),
+            Self::InvalidKey => page!("InvalidKey"),
+            Self::MissingScope => page!("MissingScope"),
+            Self::InvalidScope => page!("InvalidScope"),
+            Self::KeyReused => page!("KeyReused"),
+            Self::InProgress => page!("InProgress"),
+            Self::OutcomeUnknown => page!("OutcomeUnknown"),
+            Self::ResponseNotKept => page!("ResponseNotKept"),
+            Self::StoreUnavailable => page!("StoreUnavailable"),
+            Self::Draining => page!("Draining"),
+            Self::Misconfigured => page!("Misconfigured"),
+        })
+    }
+
+    const fn retry_after(self) -> Option<Duration> {
+        match self {
+            Self::InProgress | Self::StoreUnavailable | Self::Draining => Some(Duration::from_secs(1)),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for RefusalCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// A refused request: what the client is told.
+///
+/// # Examples
+///
+/// An application with an error format of its own:
+///
+/// ```
+/// use axum::{Json, response::IntoResponse};
+/// use idem_runtime::{Idempotency, MemoryStore};
+///
+/// let idempotency = Idempotency::builder(MemoryStore::new())
+///     .render_refusals(|refusal| {
+///         let body = Json(serde_json::json!({ "error": refusal.code().as_str(), "hint": refusal.detail() }));
+///         let mut response = (refusal.status(), body).into_response();
+///         if let Some(wait) = refusal.retry_after() {
+///             response.headers_mut().insert("retry-after", wait.as_secs().into());
+///         }
+///         response
+///     })
+///     .build();
+/// ```
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    code: RefusalCode,
+    status: StatusCode,
+    detail: Cow<'static, str>,
+}
+
+impl Refusal {
+    pub(super) const fn new(code: RefusalCode) -> Self {
+        Self { code, status: code.status(), detail: Cow::Borrowed(code.detail()) }
+    }
+
+    pub(super) fn detail_text(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    pub(super) fn missing_key(source: KeySource, status: u16) -> Self {
+        let place = match source {
+            KeySource::Header(name) => format!("in the header `{name}`"),
+            KeySource::Query(name) => format!("in the query parameter `{name}`"),
+            KeySource::Body(pointer) => format!("in the body, at `{pointer}`"),
+            KeySource::Path(name) => format!("in the path parameter `{name}`"),
+            KeySource::Arguments => "with the request".to_owned(),
+        };
+        let mut refusal = Self::new(RefusalCode::MissingKey)
+            .detail_text(format!("Send an idempotency key {place}, and the same one with every retry of this request."));
+        refusal.status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
+        refusal
+    }
+
+    /// Which refusal it is.
+    #[must_use]
+    pub const fn code(&self) -> RefusalCode {
+        self.code
+    }
+
+    /// The status of the answer.
+    #[must_use]
+    pub const fn status(&self) -> StatusCode {
+        self.status
+    }
+
+    /// One line for a person.
+    #[must_use]
+    pub const fn title(&self) -> &'static str {
+        self.code.title()
+    }
+
+    /// What happened, and what to do. Holds neither key, scope nor body.
+    #[must_use]
+    pub fn detail(&self) -> &str {
+        &self.detail
+    }
+
+    /// How long to wait before the next try, in whole seconds.
+    #[must_use]
+    pub const fn retry_after(&self) -> Option<Duration> {
+        self.code.retry_after()
+    }
+
+    fn to_problem(&self) -> Response {
+        #[derive(Serialize)]
+        struct Code {
+            code: &'static str,
+        }
+        let mut response = ProblemDetails::new()
+            .with_type(self.code.page())
+            .with_status(self.status)
+            .with_title(self.title())
+            .with_detail(&*self.detail)
+            .with_extensions(Code { code: self.code.as_str() })
+            .into_response();
+        let headers = response.headers_mut();
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(wait) = self.retry_after() {
+            headers.insert(RETRY_AFTER, wait.as_secs().into());
+        }
+        response
+    }
+}
+
+/// Turns a refusal into a response.
+#[derive(Clone, Default)]
+pub(crate) struct Renderer(Option<Arc<Render>>);
+
+type Render = dyn Fn(&Refusal) -> Response + Send + Sync;
+
+impl Renderer {
+    pub(crate) fn custom(render: impl Fn(&Refusal) -> Response + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(render)))
+    }
+
+    pub(crate) fn render(&self, refusal: &Refusal) -> Response {
+        match &self.0 {
+            Some(render) => render(refusal),
+            None => refusal.to_problem(),
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! What an attribute says, as the expansion hands it over.
+
+use std::time::Duration;
+
+use http::response::Parts;
+
+use crate::engine::{InFlight, OnFailure, Policy};
+
+/// One annotated handler.
+#[derive(Debug)]
+pub struct Route {
+    /// The operation's name; without one, method and matched route.
+    pub operation: Option<&'static str>,
+    /// How long the recorded response is replayed.
+    pub ttl: Duration,
+    /// How long a claim outlives the last sign of life of its owner.
+    pub lease: Duration,
+    /// Where the key comes from.
+    pub key: KeySource,
+    /// Whose key it is.
+    pub scope: ScopeSource,
+    /// What a request without a key means.
+    pub missing: Missing,
+    /// The status of a replayed success.
+    pub replay_status: Option<u16>,
+    /// Which answers are recorded.
+    pub record: Recorded,
+    /// What a failure means.
+    pub on_failure: OnFailure,
+    /// What happens to a duplicate while the first one runs.
+    pub in_flight: InFlight,
+    /// What has to be the same for a retry to count as the same request.
+    pub fingerprint: Content,
+    /// The largest body that is recorded, in bytes.
+    pub max_response: usize,
+}
+
+impl Route {
+    pub(crate) const fn policy(&self) -> Policy {
+        Policy { ttl: self.ttl, lease: self.lease, on_failure: self.on_failure, in_flight: self.in_flight }
+    }
+}
+
+/// Where the key comes from.
+#[derive(Clone, Copy, Debug)]
+pub enum KeySource {
+    /// A header, by its lower-case name.
+    Header(&'static str),
+    /// A parameter of the path.
+    Path(&'static str),
+    /// A parameter of the query.
+    Query(&'static str),
+    /// A JSON pointer (RFC 6901) into the body.
+    Body(&'static str),
+    /// An expression over the handler's arguments.
+    Arguments,
+}
+
+/// Whose key it is.
+#[derive(Clone, Copy, Debug)]
+pub enum ScopeSource {
+    /// Everybody's.
+    None,
+    /// A header, by its lower-case name.
+    Header(&'static str),
+    /// An expression over the handler's arguments.
+    Arguments,
+}
+
+/// What a request without a key means.
+#[derive(Clone, Copy, Debug)]
+pub enum Missing {
+    /// It runs unprotected.
+    Execute,
+    /// It is refused with this status.
+    Refuse(u16),
+}
+
+/// Which answers are recorded. Failures (5xx) are not asked about here: `on_failure` decides.
+#[derive(Clone, Copy, Debug)]
+pub enum Recorded {
+    /// 2xx and 3xx.
+    Success,
+    /// Those, and every 4xx that is an answer about this request and no invitation to retry.
+    Final,
+    /// Those for which this says yes.
+    Chosen(fn(&Parts) -> bool),
+}
+
+/// What has to be the same for a retry, beside method, path and query.
+#[derive(Clone, Copy, Debug)]
+pub enum Content {
+    /// The body, byte for byte.
+    Body,
+    /// The body as a JSON value: order of members and white space do not matter.
+    Json,
+    /// Nothing more.
+    None,
+    /// An expression over the handler's arguments.
+    Arguments,
+}

@@ -1,0 +1,230 @@
+//! One guarded call of a handler, from its extracted arguments to its response.
+
+use std::future::Future;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use axum::response::{IntoResponse, Response};
+use http::header::CACHE_CONTROL;
+use http::{HeaderValue, StatusCode};
+
+use super::guarded::Request;
+use super::key_value::Arguments;
+use super::refusal::{Refusal, RefusalCode};
+use super::route::{Content, Missing, Route};
+use super::{content, key, message, recording};
+use crate::digest::{Fingerprint, RecordKey};
+use crate::engine::adopt::Adoptable;
+use crate::engine::stats::Event;
+use crate::engine::{Answer, Call, Refused, UnavailableBecause};
+
+/// The response of a guarded handler whose own return type is `R`.
+pub struct Replayable<R> {
+    response: Response,
+    kind: PhantomData<fn() -> R>,
+}
+
+impl<R> IntoResponse for Replayable<R> {
+    fn into_response(self) -> Response {
+        self.response
+    }
+}
+
+impl<R> std::fmt::Debug for Replayable<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Replayable").field(&self.response.status()).finish()
+    }
+}
+
+/// Guards one call of `body`, which is the handler's own.
+pub fn run<F: Future>(
+    route: &'static Route,
+    request: Request,
+    arguments: Arguments,
+    body: F,
+    respond: fn(F::Output) -> Response,
+) -> Run<F> {
+    Run { state: State::Ready(Some(Box::new(Start { route, request, arguments, respond })), Some(body)) }
+}
+
+/// The future of a guarded call. A request whose claim may be held is carried to its end when this is dropped.
+///
+/// A type with the body's future in its name, so that what axum asks of a handler's future (`Send`, `'static`) is asked
+/// where the handler is routed.
+pub struct Run<F: Future> {
+    state: State<F>,
+}
+
+enum State<F: Future> {
+    Ready(Option<Box<Start<F::Output>>>, Option<F>),
+    Running(Adoptable<Response>),
+}
+
+struct Start<R> {
+    route: &'static Route,
+    request: Request,
+    arguments: Arguments,
+    respond: fn(R) -> Response,
+}
+
+impl<F: Future> std::fmt::Debug for Run<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Run(..)")
+    }
+}
+
+// The body is never polled in here: it moves into a box of its own first.
+impl<F: Future> Unpin for Run<F> {}
+
+impl<F> Future for Run<F>
+where
+    F: Future + Send + 'static,
+    F::Output: 'static,
+{
+    type Output = Replayable<F::Output>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        if let State::Ready(start, body) = &mut this.state
+            && let (Some(start), Some(body)) = (start.take(), body.take())
+        {
+            let progress = Arc::clone(start.request.execution.progress());
+            let stats = Arc::clone(start.request.idempotency.engine().stats());
+            this.state = State::Running(Adoptable::new(handle(*start, body), progress, stats));
+        }
+        match &mut this.state {
+            State::Running(running) => {
+                Pin::new(running).poll(context).map(|response| Replayable { response, kind: PhantomData })
+            }
+            State::Ready(..) => Poll::Pending,
+        }
+    }
+}
+
+async fn handle<F>(start: Start<F::Output>, body: F) -> Response
+where
+    F: Future + Send + 'static,
+{
+    let Start { route, request, arguments, respond } = start;
+    let idempotency = request.idempotency.clone();
+    let refuse = |refusal: &Refusal| idempotency.face().render.render(refusal);
+    let identified = match identify(route, request, arguments) {
+        Ok(Some(identified)) => identified,
+        Ok(None) => {
+            idempotency.engine().stats().count(Event::Unprotected);
+            return respond(body.await);
+        }
+        Err(refusal) => return refuse(&refusal),
+    };
+    let replayed_header = &idempotency.face().replayed_header;
+    let work = || async { recording::record(route, replayed_header, respond(body.await)).await };
+    match idempotency.engine().execute(identified.call, work).await {
+        Ok(Answer::Executed(response)) => response,
+        Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
+            Ok(mut response) => {
+                mark_replayed(route, replayed_header.clone(), &mut response);
+                response
+            }
+            Err(error) => {
+                tracing::error!(key = %identified.key, %error, "a record cannot be replayed");
+                refuse(&Refusal::new(RefusalCode::StoreUnavailable))
+            }
+        },
+        Err(refused) => refuse(&refusal_of(&refused)),
+    }
+}
+
+struct Identified {
+    key: RecordKey,
+    call: Call,
+}
+
+/// Which record this request belongs to, and what it has to match; `None` if it has no key and runs unprotected.
+fn identify(route: &Route, request: Request, arguments: Arguments) -> Result<Option<Identified>, Refusal> {
+    let Some(text) = key::find(route.key, &request, arguments.key)? else {
+        return match route.missing {
+            Missing::Execute => Ok(None),
+            Missing::Refuse(status) => Err(Refusal::missing_key(route.key, status)),
+        };
+    };
+    let scope = key::find_scope(route.scope, &request, arguments.scope)?;
+    let digester = request.idempotency.digester();
+    let key = match route.operation {
+        Some(operation) => digester.record_key(&[operation], scope.as_deref(), &text),
+        None => {
+            let path = request.matched_path.as_ref().map_or_else(|| request.uri.path(), |path| path.as_str());
+            digester.record_key(&[request.method.as_str(), path], scope.as_deref(), &text)
+        }
+    };
+    let fingerprint = fingerprint(route, &request, key, arguments.fingerprint)?;
+    let progress = Arc::clone(request.execution.progress());
+    request.execution.set_key(text, digester.clone());
+    Ok(Some(Identified { key, call: Call { key, fingerprint, policy: route.policy(), progress } }))
+}
+
+fn fingerprint(
+    route: &Route,
+    request: &Request,
+    key: RecordKey,
+    from_arguments: Option<Result<Vec<u8>, serde_json::Error>>,
+) -> Result<Fingerprint, Refusal> {
+    let of_json;
+    let of_arguments;
+    let content: &[u8] = match route.fingerprint {
+        Content::Body => &request.body,
+        Content::Json => {
+            of_json = content::of_json(&request.body);
+            &of_json
+        }
+        Content::None => &[],
+        Content::Arguments => match from_arguments {
+            Some(Ok(content)) => {
+                of_arguments = content;
+                &of_arguments
+            }
+            // Without it, another request could pass for this one.
+            Some(Err(error)) => {
+                tracing::error!(%key, %error, "the route's fingerprint cannot be serialised");
+                return Err(Refusal::new(RefusalCode::Misconfigured));
+            }
+            None => return Err(Refusal::new(RefusalCode::Misconfigured)),
+        },
+    };
+    let method = request.method.as_str();
+    let path = request.uri.path();
+    let digester = request.idempotency.digester();
+    Ok(match request.uri.query() {
+        Some(query) => digester.fingerprint(key, &[method, path, query], content),
+        None => digester.fingerprint(key, &[method, path], content),
+    })
+}
+
+fn mark_replayed(route: &Route, marker: http::HeaderName, response: &mut Response) {
+    if let Some(status) = route.replay_status.and_then(|status| StatusCode::from_u16(status).ok())
+        && response.status().is_success()
+    {
+        *response.status_mut() = status;
+    }
+    let headers = response.headers_mut();
+    headers.insert(marker, HeaderValue::from_static("true"));
+    // A shared cache must not serve what was recorded for one client.
+    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+}
+
+fn refusal_of(refused: &Refused) -> Refusal {
+    Refusal::new(match refused {
+        Refused::KeyReused => RefusalCode::KeyReused,
+        Refused::InProgress => RefusalCode::InProgress,
+        Refused::OutcomeUnknown => RefusalCode::OutcomeUnknown,
+        Refused::ResponseNotKept => RefusalCode::ResponseNotKept,
+        Refused::Draining => RefusalCode::Draining,
+        Refused::Unavailable(
+            UnavailableBecause::Store(_)
+            | UnavailableBecause::LateClaim
+            | UnavailableBecause::Contended
+            | UnavailableBecause::ClaimLost,
+        ) => RefusalCode::StoreUnavailable,
+    })
+}

@@ -1,0 +1,183 @@
+//! The handle that an application puts into its router state.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+
+use crate::digest::Digester;
+use crate::engine::stats::Counts;
+use crate::engine::{Engine, Limits};
+use crate::http::Face;
+use crate::http::refusal::{Refusal, Renderer};
+use crate::store::{ErasedStore, Store};
+
+/// The idempotency layer of an application: a store, and how requests are guarded with it.
+///
+/// Cheap to clone. Put one into the router state, directly or as a part of it (`FromRef`), and annotate handlers with
+/// `#[idempotent(..)]`. Must be used within a Tokio runtime with time enabled.
+///
+/// # Examples
+///
+/// ```
+/// use axum::{Router, extract::State, routing::post};
+/// use idem_runtime::{Idempotency, MemoryStore};
+///
+/// let idempotency = Idempotency::new(MemoryStore::new());
+/// let app: Router = Router::new().route("/pay", post(|| async { "paid" })).with_state(idempotency);
+/// ```
+#[derive(Clone)]
+pub struct Idempotency {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    engine: Arc<Engine>,
+    digester: Digester,
+    face: Face,
+}
+
+impl Idempotency {
+    /// With `store` and every default: no secret, 1 s per store call, 10,000 waiters.
+    #[must_use]
+    pub fn new(store: impl Store) -> Self {
+        Self::builder(store).build()
+    }
+
+    /// With `store` and settings of your own.
+    pub fn builder(store: impl Store) -> IdempotencyBuilder {
+        IdempotencyBuilder {
+            store: Box::new(store),
+            limits: Limits { store_timeout: Duration::from_secs(1), max_waiters: 10_000 },
+            digester: Digester::new(b""),
+            face: Face::default(),
+        }
+    }
+
+    /// Starts no new work, and waits until all that runs has been recorded, also what was carried on after its client
+    /// had gone. Finished requests are still replayed; others are refused with `draining` (503).
+    ///
+    /// Call it when the server has been told to stop; a claim that is still held when the process ends, stays held
+    /// until its lease ends. Put a timeout of your own round it.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// # async fn example(listener: tokio::net::TcpListener, app: axum::Router, idempotency: idem_runtime::Idempotency) {
+    /// let stop = async { drop(tokio::signal::ctrl_c().await) };
+    /// axum::serve(listener, app).with_graceful_shutdown(stop).await.unwrap();
+    /// idempotency.drain().await;
+    /// # }
+    /// ```
+    pub async fn drain(&self) {
+        self.inner.engine.drain().await;
+    }
+
+    /// What has happened so far, in this process.
+    #[must_use]
+    pub fn counts(&self) -> Counts {
+        self.inner.engine.stats().snapshot()
+    }
+
+    /// The store's short name: `"memory"`, `"redis"`.
+    #[must_use]
+    pub fn store_name(&self) -> &'static str {
+        self.inner.engine.store().name()
+    }
+
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.inner.engine
+    }
+
+    pub(crate) fn digester(&self) -> &Digester {
+        &self.inner.digester
+    }
+
+    pub(crate) fn face(&self) -> &Face {
+        &self.inner.face
+    }
+}
+
+impl fmt::Debug for Idempotency {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Idempotency").field("store", &self.store_name()).field("counts", &self.counts()).finish()
+    }
+}
+
+/// Settings for an [`Idempotency`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use idem_runtime::{Idempotency, MemoryStore};
+///
+/// let idempotency = Idempotency::builder(MemoryStore::new())
+///     .secret(b"from your secret manager")
+///     .store_timeout(Duration::from_millis(500))
+///     .build();
+/// ```
+#[must_use = "call build() to get an Idempotency"]
+pub struct IdempotencyBuilder {
+    store: Box<dyn ErasedStore>,
+    limits: Limits,
+    digester: Digester,
+    face: Face,
+}
+
+impl IdempotencyBuilder {
+    /// Keys all digests with a secret of the application, so that nobody who reads the store can try out keys, tenants
+    /// or bodies. All processes that share a store need the same secret; with another one, nothing that was recorded
+    /// is found again.
+    pub fn secret(mut self, secret: impl AsRef<[u8]>) -> Self {
+        self.digester = Digester::new(secret.as_ref());
+        self
+    }
+
+    /// How long one store call may take (default 1 s). A claim that has no answer by then is refused with 503.
+    pub const fn store_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.store_timeout = timeout;
+        self
+    }
+
+    /// How many duplicates may wait at once, over all keys (default 10,000); those beyond are answered 409.
+    pub const fn max_waiters(mut self, most: usize) -> Self {
+        self.limits.max_waiters = most;
+        self
+    }
+
+    /// The header that marks a replayed answer (default `Idempotency-Replayed`, with the value `true`).
+    pub fn replayed_header(mut self, name: HeaderName) -> Self {
+        self.face.replayed_header = name;
+        self
+    }
+
+    /// Renders refusals in the application's own error format instead of `application/problem+json`. Keep status and
+    /// `Retry-After`: clients rely on them.
+    pub fn render_refusals(
+        mut self,
+        render: impl Fn(&Refusal) -> axum::response::Response + Send + Sync + 'static,
+    ) -> Self {
+        self.face.render = Renderer::custom(render);
+        self
+    }
+
+    /// The finished layer.
+    #[must_use]
+    pub fn build(self) -> Idempotency {
+        Idempotency {
+            inner: Arc::new(Inner {
+                engine: Arc::new(Engine::new(self.store, self.limits)),
+                digester: self.digester,
+                face: self.face,
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for IdempotencyBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("IdempotencyBuilder").field("store", &self.store.name()).finish_non_exhaustive()
+    }
+}

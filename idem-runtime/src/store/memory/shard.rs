@@ -1,0 +1,233 @@
+//! One shard of the memory store: every operation on one key, and the removal of what has ended.
+//!
+//! All of it is synchronous and runs under the shard's lock.
+
+use std::fmt;
+
+use hashbrown::HashTable;
+use hashbrown::hash_table::{Entry as Place, OccupiedEntry};
+
+use super::clock::Moment;
+use super::entry::{Kept, Payload, State};
+use super::room::{ENTRY_BYTES, NoRoom, Room};
+use crate::digest::RecordKey;
+use crate::store::{Claim, ClaimOutcome, Entry, Hold, OwnerToken, RESERVED_HEAD};
+
+/// How many buckets each claim looks through for entries that have ended.
+///
+/// A table has between 1.1 and 2.3 buckets per entry, so the hand has been round it once while a third of the entries
+/// was replaced, at worst: no more than that fraction of memory is held by what has ended, and no timer, queue or heap
+/// is needed to find it.
+const BUCKETS_PER_CLAIM: usize = 8;
+
+/// Tables smaller than this are not worth shrinking.
+const SHRINK_FROM: usize = 1_024;
+
+/// A part of the entries, behind one lock.
+#[derive(Default)]
+pub(super) struct Shard {
+    table: HashTable<Slot>,
+    /// The bucket at which the next sweep goes on: like the hand of a clock, it goes round and round.
+    hand: usize,
+}
+
+/// What the table itself keeps of an entry: enough to sweep and to grow without touching the entry's own memory.
+struct Slot {
+    hash: u64,
+    /// When the entry is over: the end of a record's TTL, or of the time for which an abandoned claim stays visible.
+    ends: Moment,
+    kept: Box<Kept>,
+}
+
+/// Which entry an operation is about.
+#[derive(Clone, Copy)]
+pub(super) struct Address {
+    pub(super) key: RecordKey,
+    pub(super) hash: u64,
+}
+
+/// What a sweep removed.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Swept {
+    pub(super) entries: usize,
+    pub(super) bytes: usize,
+}
+
+impl Shard {
+    pub(super) fn claim(
+        &mut self,
+        at: Address,
+        claim: &Claim,
+        now: Moment,
+        room: &Room,
+    ) -> Result<ClaimOutcome, NoRoom> {
+        self.sweep(BUCKETS_PER_CLAIM, now, room);
+        match self.table.entry(at.hash, |slot| slot.kept.key == at.key, |slot| slot.hash) {
+            Place::Occupied(slot) if !slot.get().ends.has_come(now) => {
+                return Ok(slot.get().kept.answer(claim.owner, now));
+            }
+            Place::Occupied(mut ended) => {
+                let slot = ended.get_mut();
+                room.exchange(slot.kept.bytes(), ENTRY_BYTES + RESERVED_HEAD)?;
+                slot.hold(claim, 1, now);
+            }
+            Place::Vacant(place) => {
+                room.take(ENTRY_BYTES + RESERVED_HEAD)?;
+                place.insert(Slot::held(at.hash, claim, now));
+            }
+        }
+        Ok(ClaimOutcome::Claimed { attempt: 1 })
+    }
+
+    pub(super) fn take_over(
+        &mut self,
+        at: Address,
+        claim: &Claim,
+        from: OwnerToken,
+        now: Moment,
+        room: &Room,
+    ) -> Result<ClaimOutcome, NoRoom> {
+        match self.live(at, now) {
+            Some(mut slot) if slot.get().kept.was_abandoned_by(from, now) && from != claim.owner => {
+                let attempt = slot.get().kept.attempt.saturating_add(1);
+                slot.get_mut().hold(claim, attempt, now);
+                Ok(ClaimOutcome::Claimed { attempt })
+            }
+            Some(slot) => Ok(slot.get().kept.answer(claim.owner, now)),
+            None => self.claim(at, claim, now, room),
+        }
+    }
+
+    pub(super) fn renew(&mut self, at: Address, claim: &Claim, now: Moment) -> Hold {
+        let Some(mut slot) = self.live(at, now) else { return Hold::Lost };
+        let slot = slot.get_mut();
+        if !slot.kept.is_held_by(claim.owner) {
+            return Hold::Lost;
+        }
+        slot.extend(claim, now);
+        Hold::Held
+    }
+
+    /// Takes `payload` if it becomes the record.
+    pub(super) fn complete(
+        &mut self,
+        at: Address,
+        claim: &Claim,
+        attempt: u32,
+        payload: &mut Payload,
+        now: Moment,
+        room: &Room,
+    ) -> Result<Hold, NoRoom> {
+        let Some(mut slot) = self.live(at, now) else { return Ok(Hold::Lost) };
+        let slot = slot.get_mut();
+        if slot.kept.owner != claim.owner {
+            return Ok(Hold::Lost);
+        }
+        if let State::Done(_) = slot.kept.state {
+            return Ok(Hold::Held);
+        }
+        room.exchange(slot.kept.bytes(), ENTRY_BYTES + payload.len())?;
+        slot.kept.fingerprint = claim.fingerprint;
+        slot.kept.attempt = attempt;
+        slot.kept.state = State::Done(std::mem::take(payload));
+        slot.ends = now.after(claim.ttl);
+        Ok(Hold::Held)
+    }
+
+    pub(super) fn release(&mut self, at: Address, claim: &Claim, now: Moment, room: &Room) -> Hold {
+        match self.live(at, now) {
+            Some(slot) if slot.get().kept.is_held_by(claim.owner) => {
+                remove(slot, room);
+                Hold::Held
+            }
+            _ => Hold::Lost,
+        }
+    }
+
+    pub(super) fn look_up(&self, at: Address, now: Moment) -> Option<Entry> {
+        let slot = self.table.find(at.hash, |slot| slot.kept.key == at.key)?;
+        (!slot.ends.has_come(now)).then(|| slot.kept.look(now))
+    }
+
+    /// Looks through the next `buckets` buckets, at most once round, and removes what has ended.
+    pub(super) fn sweep(&mut self, buckets: usize, now: Moment, room: &Room) -> Swept {
+        let mut swept = Swept::default();
+        for _ in 0..buckets.min(self.table.num_buckets()) {
+            if self.hand >= self.table.num_buckets() {
+                self.hand = 0;
+                self.shrink();
+            }
+            if let Ok(slot) = self.table.get_bucket_entry(self.hand)
+                && slot.get().ends.has_come(now)
+            {
+                swept.bytes += remove(slot, room);
+                swept.entries += 1;
+            }
+            self.hand += 1;
+        }
+        swept
+    }
+
+    pub(super) fn buckets(&self) -> usize {
+        self.table.num_buckets()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    /// Gives memory back after a flood: a table that has become nearly empty keeps its size for ever otherwise.
+    fn shrink(&mut self) {
+        if self.table.num_buckets() > SHRINK_FROM && self.table.len() < self.table.num_buckets() / 8 {
+            self.table.shrink_to(self.table.len() * 2, |slot| slot.hash);
+        }
+    }
+
+    fn live(&mut self, at: Address, now: Moment) -> Option<OccupiedEntry<'_, Slot>> {
+        let slot = self.table.find_entry(at.hash, |slot| slot.kept.key == at.key).ok()?;
+        (!slot.get().ends.has_come(now)).then_some(slot)
+    }
+}
+
+impl Slot {
+    fn held(hash: u64, claim: &Claim, now: Moment) -> Self {
+        let lease_end = now.after(claim.lease);
+        let kept = Kept {
+            key: claim.key,
+            owner: claim.owner,
+            fingerprint: claim.fingerprint,
+            attempt: 1,
+            state: State::Held { lease_end },
+        };
+        Self { hash, ends: lease_end.after(claim.ttl), kept: Box::new(kept) }
+    }
+
+    /// Makes `claim` the holder, whoever was it before.
+    fn hold(&mut self, claim: &Claim, attempt: u32, now: Moment) {
+        let kept = &mut *self.kept;
+        kept.owner = claim.owner;
+        kept.fingerprint = claim.fingerprint;
+        kept.attempt = attempt;
+        self.extend(claim, now);
+    }
+
+    /// Starts the lease of the holder anew.
+    fn extend(&mut self, claim: &Claim, now: Moment) {
+        let lease_end = now.after(claim.lease);
+        self.kept.state = State::Held { lease_end };
+        self.ends = lease_end.after(claim.ttl);
+    }
+}
+
+impl fmt::Debug for Shard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Shard").field("len", &self.len()).finish_non_exhaustive()
+    }
+}
+
+fn remove(slot: OccupiedEntry<'_, Slot>, room: &Room) -> usize {
+    let (slot, _) = slot.remove();
+    let bytes = slot.kept.bytes();
+    room.give_back(bytes);
+    bytes
+}

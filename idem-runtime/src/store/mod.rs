@@ -1,0 +1,274 @@
+//! Where claims and records live: one small atomic interface, and the stores that implement it.
+//!
+//! A store knows neither HTTP nor Axum. It keeps, for each [`RecordKey`], at most one entry, which is either a *claim*
+//! (somebody is running the request) or a *record* (the outcome). Everything that is decided, is decided by the engine
+//! above; a store only has to make each operation **atomic** and to judge time by **its own clock**.
+
+use std::fmt;
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use crate::digest::{Fingerprint, RecordKey};
+
+mod erased;
+mod error;
+mod memory;
+#[cfg(feature = "redis")]
+mod redis;
+mod span;
+
+pub(crate) use erased::ErasedStore;
+pub use error::StoreError;
+pub use memory::MemoryStore;
+#[cfg(feature = "redis")]
+pub use redis::{ConnectError, RedisStore, RedisStoreBuilder};
+
+/// Who holds a claim: 128 random bits, made anew for every claim.
+///
+/// Random and not counted up in the entry: a counter is born again together with its entry, and an owner from the past
+/// could match it.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+pub struct OwnerToken(u128);
+
+impl OwnerToken {
+    /// A token that nobody has had before.
+    #[must_use]
+    pub fn random() -> Self {
+        Self(rand::random())
+    }
+
+    /// The token with these bits, as a store read it back.
+    #[must_use]
+    pub const fn from_bits(bits: u128) -> Self {
+        Self(bits)
+    }
+
+    /// The bits, for a store to keep.
+    #[must_use]
+    pub const fn bits(self) -> u128 {
+        self.0
+    }
+}
+
+impl fmt::Debug for OwnerToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "OwnerToken({:032x})", self.0)
+    }
+}
+
+/// What somebody asks for who wants to run a request.
+#[derive(Clone, Copy, Debug)]
+pub struct Claim {
+    /// Which entry.
+    pub key: RecordKey,
+    /// Who asks. The same token may be sent again, when an answer was lost.
+    pub owner: OwnerToken,
+    /// What the request is.
+    pub fingerprint: Fingerprint,
+    /// How long the claim holds without a sign of life. Whole milliseconds, at least one.
+    pub lease: Duration,
+    /// How long the record is replayed; also how long an abandoned claim stays visible after its lease ended, so that
+    /// "its owner died" can be told from "never seen". Whole milliseconds, at least one.
+    pub ttl: Duration,
+}
+
+/// A claim that somebody holds or held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Holder {
+    /// Who.
+    pub owner: OwnerToken,
+    /// What they run.
+    pub fingerprint: Fingerprint,
+    /// How many owners there were so far, this one included.
+    pub attempt: u32,
+}
+
+/// How a request ended, as the engine encoded it: two parts that a store keeps together and gives back as they are.
+///
+/// Two, so that a body need not be copied to put metadata in front of it. A store never looks inside. `Debug` shows
+/// their sizes, not what is in them: what a handler answered must not end up in a log.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Outcome {
+    /// Metadata, in a text that an operator can read.
+    pub head: Bytes,
+    /// The response body, raw.
+    pub body: Bytes,
+}
+
+impl Outcome {
+    /// How many bytes it has, head and body together.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.head.len().saturating_add(self.body.len())
+    }
+
+    /// Whether there is neither head nor body.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.head.is_empty() && self.body.is_empty()
+    }
+}
+
+impl fmt::Debug for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Outcome(head: {} B, body: {} B)", self.head.len(), self.body.len())
+    }
+}
+
+/// A finished request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// What the request was.
+    pub fingerprint: Fingerprint,
+    /// How many owners it took.
+    pub attempt: u32,
+    /// How it ended.
+    pub outcome: Outcome,
+}
+
+/// What a store says to a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClaimOutcome {
+    /// The entry is now held by the one who asked, or already was (the same claim sent again).
+    Claimed {
+        /// How many owners there were so far, this one included: 1 for a fresh claim.
+        attempt: u32,
+    },
+    /// Somebody else holds it, and their lease has not ended.
+    InFlight(Holder),
+    /// Somebody else held it, and their lease has ended without a record.
+    Abandoned(Holder),
+    /// It is finished.
+    Completed(Record),
+}
+
+/// What there is under a key, without claiming it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Held; the lease has not ended.
+    InFlight(Holder),
+    /// Held once; the lease has ended without a record.
+    Abandoned(Holder),
+    /// Finished.
+    Completed(Record),
+}
+
+/// Whether the one who asked was still the owner.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use]
+pub enum Hold {
+    /// Yes, and what they asked for was done (or had been done by them before).
+    Held,
+    /// No: somebody took over, or the entry is gone. Nothing was changed.
+    Lost,
+}
+
+/// Keeps claims and records. Implement it to bring a store of your own.
+///
+/// # Rules
+///
+/// - Each method is **one atomic operation** on one entry. No two callers ever both get [`ClaimOutcome::Claimed`] for
+///   one key under different tokens while the first one's lease runs.
+/// - **Only the store's clock decides** what has expired. At the very instant at which a lease or a TTL ends, it has
+///   ended.
+/// - Only the holder of the current token may [`renew`](Store::renew), [`complete`](Store::complete) or
+///   [`release`](Store::release); anybody else is told [`Hold::Lost`] and changes nothing.
+/// - Live claims and unexpired records are **never dropped** to make room: a full store refuses new claims with
+///   [`StoreError::Full`].
+/// - What cannot be read back as it was written is [`StoreError::Corrupt`], never "not found".
+/// - A future that is dropped half-way may or may not have had its effect, as with any lost reply.
+///
+/// The engine puts a deadline round every call. The suite in `idem_runtime::conformance` (feature `conformance`) checks
+/// all of this, and is the judge of what these words mean.
+///
+/// # Examples
+///
+/// A store that forwards to another one:
+///
+/// ```
+/// use idem_runtime::store::*;
+/// use idem_runtime::RecordKey;
+///
+/// struct Logged<S>(S);
+///
+/// impl<S: Store> Store for Logged<S> {
+///     fn name(&self) -> &'static str { "logged" }
+///     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+///         let outcome = self.0.claim(claim).await;
+///         eprintln!("{} -> {outcome:?}", claim.key);
+///         outcome
+///     }
+///     async fn take_over(&self, claim: &Claim, from: OwnerToken) -> Result<ClaimOutcome, StoreError> {
+///         self.0.take_over(claim, from).await
+///     }
+///     async fn renew(&self, claim: &Claim) -> Result<Hold, StoreError> { self.0.renew(claim).await }
+///     async fn complete(&self, claim: &Claim, attempt: u32, outcome: &Outcome) -> Result<Hold, StoreError> {
+///         self.0.complete(claim, attempt, outcome).await
+///     }
+///     async fn release(&self, claim: &Claim) -> Result<Hold, StoreError> { self.0.release(claim).await }
+///     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> { self.0.look_up(key).await }
+/// }
+/// ```
+pub trait Store: Send + Sync + 'static {
+    /// A short name for logs and metrics: `"memory"`, `"redis"`.
+    fn name(&self) -> &'static str;
+
+    /// Claims the entry if there is none; else says what there is. An abandoned claim is not taken over by this, see
+    /// [`take_over`](Store::take_over).
+    ///
+    /// The same claim sent again, after an answer was lost, is answered with [`ClaimOutcome::Claimed`] as long as its
+    /// owner is the holder. That changes nothing: the lease still counts from the moment at which the claim was first
+    /// applied, and may even have ended. Who sends a claim again measures the lease from the *first* sending.
+    ///
+    /// # Errors
+    /// When the store cannot say, or is full, or cannot read the entry. The claim may have been applied nevertheless.
+    fn claim(&self, claim: &Claim) -> impl Future<Output = Result<ClaimOutcome, StoreError>> + Send;
+
+    /// Takes the entry over from `from`, if `from` still holds it and their lease has ended; the attempt goes up by
+    /// one. Else says what there is, as [`claim`](Store::claim) would, claiming the entry if it is gone.
+    ///
+    /// # Errors
+    /// As [`claim`](Store::claim).
+    fn take_over(
+        &self,
+        claim: &Claim,
+        from: OwnerToken,
+    ) -> impl Future<Output = Result<ClaimOutcome, StoreError>> + Send;
+
+    /// Lets the claim hold for another `claim.lease` from now, if its owner still holds it (also when the lease has
+    /// ended, but nobody took over).
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    fn renew(&self, claim: &Claim) -> impl Future<Output = Result<Hold, StoreError>> + Send;
+
+    /// Replaces the claim by a record that lives for `claim.ttl` from now. Sent again by the same owner, it says
+    /// [`Hold::Held`] and changes nothing.
+    ///
+    /// # Errors
+    /// When the store cannot say; [`StoreError::Full`] when this outcome does not fit. An outcome whose body is empty
+    /// and whose head has at most [`RESERVED_HEAD`] bytes always fits: its place was taken by the claim.
+    fn complete(
+        &self,
+        claim: &Claim,
+        attempt: u32,
+        outcome: &Outcome,
+    ) -> impl Future<Output = Result<Hold, StoreError>> + Send;
+
+    /// Removes the claim, so that the next one starts anew.
+    ///
+    /// # Errors
+    /// When the store cannot say.
+    fn release(&self, claim: &Claim) -> impl Future<Output = Result<Hold, StoreError>> + Send;
+
+    /// Says what there is, and changes nothing.
+    ///
+    /// # Errors
+    /// When the store cannot say, or cannot read the entry.
+    fn look_up(&self, key: RecordKey) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
+}
+
+/// How many bytes of head a claim reserves for its own record: see [`Store::complete`].
+pub const RESERVED_HEAD: usize = 32;

@@ -1,0 +1,260 @@
+//! What is in Redis under one key: a head of fixed length, then what the engine recorded.
+//!
+//! ```text
+//! idem1 C 5f0a..e1 93bc..07 0000000001 0000000030000 0000003600000 0000000042 0000000200 8d1c44a09be27f13
+//! {"status":201, ...}<the response body, raw>
+//! ```
+//!
+//! The fields: format, marker (`P` pending, `C` completed), owner, fingerprint, attempt, lease and TTL in milliseconds,
+//! the lengths of the engine's head and of the body, a check; then a line feed. All of it is text, so that an operator
+//! can read it with `redis-cli`, and each field has its fixed place, so that scripts compare prefixes.
+//!
+//! The check is a digest of the record's key and of everything else in the value. It is what makes a damaged record, one
+//! that was cut off, and one that was copied to another key unreadable, instead of an answer to a request that nobody
+//! made. It is no protection against somebody who can write to Redis.
+
+use std::fmt::Write as _;
+use std::ops::Range;
+
+use bytes::Bytes;
+
+use crate::digest::{Fingerprint, RecordKey};
+use crate::store::{Claim, Holder, Outcome, OwnerToken, Record, StoreError, span};
+
+const FORMAT: &str = "idem1 ";
+const MARKER: Range<usize> = 6..7;
+const OWNER: Range<usize> = 8..40;
+const FINGERPRINT: Range<usize> = 41..105;
+const ATTEMPT: Range<usize> = 106..116;
+const LEASE: Range<usize> = 117..130;
+const TTL: Range<usize> = 131..144;
+const HEAD_LENGTH: Range<usize> = 145..155;
+const BODY_LENGTH: Range<usize> = 156..166;
+const CHECK: Range<usize> = 167..183;
+
+/// How many bytes the fixed part has, its line feed included.
+pub(super) const FIXED: usize = 184;
+
+/// Redis refuses strings of more than 512 MiB.
+const MAX_PAYLOAD: usize = 512 * 1024 * 1024 - FIXED;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Marker {
+    Pending,
+    Completed,
+}
+
+impl Marker {
+    fn text(self) -> &'static str {
+        match self {
+            Self::Pending => "P",
+            Self::Completed => "C",
+        }
+    }
+}
+
+/// A value, read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Value {
+    pub(super) marker: Marker,
+    pub(super) owner: OwnerToken,
+    pub(super) fingerprint: Fingerprint,
+    pub(super) attempt: u32,
+    pub(super) lease: u64,
+    pub(super) ttl: u64,
+    pub(super) outcome: Outcome,
+}
+
+/// A value as it is written: the three parts, one after the other.
+pub(super) struct Encoded {
+    pub(super) fixed: String,
+    pub(super) outcome: Outcome,
+}
+
+impl Value {
+    pub(super) fn pending(claim: &Claim, attempt: u32) -> Self {
+        Self {
+            marker: Marker::Pending,
+            owner: claim.owner,
+            fingerprint: claim.fingerprint,
+            attempt,
+            lease: span::millis(claim.lease),
+            ttl: span::millis(claim.ttl),
+            outcome: Outcome { head: Bytes::new(), body: Bytes::new() },
+        }
+    }
+
+    /// # Errors
+    /// [`StoreError::Full`] when Redis could not hold it.
+    pub(super) fn completed(claim: &Claim, attempt: u32, outcome: &Outcome) -> Result<Self, StoreError> {
+        if outcome.len() > MAX_PAYLOAD {
+            return Err(StoreError::Full);
+        }
+        Ok(Self { marker: Marker::Completed, outcome: outcome.clone(), ..Self::pending(claim, attempt) })
+    }
+
+    /// How long the entry lives from the moment at which it is written, in milliseconds.
+    pub(super) fn lifetime(&self) -> u64 {
+        match self.marker {
+            Marker::Pending => self.lease + self.ttl,
+            Marker::Completed => self.ttl,
+        }
+    }
+
+    pub(super) fn holder(&self) -> Holder {
+        Holder { owner: self.owner, fingerprint: self.fingerprint, attempt: self.attempt }
+    }
+
+    pub(super) fn into_record(self) -> Record {
+        Record { fingerprint: self.fingerprint, attempt: self.attempt, outcome: self.outcome }
+    }
+
+    /// What is written under `key`.
+    pub(super) fn encode(&self, key: RecordKey) -> Encoded {
+        let mut text = String::with_capacity(FIXED);
+        let Self { marker, owner, fingerprint, attempt, lease, ttl, outcome } = self;
+        let (head, body) = (outcome.head.len(), outcome.body.len());
+        // Writing to a `String` cannot fail.
+        let _ = write!(
+            text,
+            "{} {fingerprint} {attempt:010} {lease:013} {ttl:013} {head:010} {body:010} ",
+            prefix(*marker, *owner)
+        );
+        let check = check(key, text.as_bytes(), outcome);
+        let _ = writeln!(text, "{check:016x}");
+        Encoded { fixed: text, outcome: outcome.clone() }
+    }
+
+    /// Reads a value back.
+    ///
+    /// # Errors
+    /// [`StoreError::Corrupt`] unless it is, to the byte, what was written under `key`.
+    pub(super) fn decode(key: RecordKey, value: Bytes) -> Result<Self, StoreError> {
+        let fixed = Fixed::read(&value)?;
+        let head = number::<usize>(fixed.field(HEAD_LENGTH), "length")?;
+        let body = number::<usize>(fixed.field(BODY_LENGTH), "length")?;
+        let payload = value.slice(FIXED..);
+        if head.checked_add(body) != Some(payload.len()) {
+            return Err(StoreError::corrupt("its length is not what it says"));
+        }
+        let outcome = Outcome { head: payload.slice(..head), body: payload.slice(head..) };
+        let written = hex(fixed.field(CHECK), "check")?;
+        if written != u128::from(check(key, fixed.field(0..CHECK.start), &outcome)) {
+            return Err(StoreError::corrupt("it was damaged, or written under another key"));
+        }
+        Self::from_fields(&fixed, outcome)
+    }
+
+    fn from_fields(fixed: &Fixed<'_>, outcome: Outcome) -> Result<Self, StoreError> {
+        let marker = fixed.marker()?;
+        if marker == Marker::Pending && !outcome.is_empty() {
+            return Err(StoreError::corrupt("a claim with an outcome"));
+        }
+        Ok(Self {
+            marker,
+            owner: OwnerToken::from_bits(hex(fixed.field(OWNER), "owner")?),
+            fingerprint: fingerprint(fixed.field(FINGERPRINT))?,
+            attempt: number(fixed.field(ATTEMPT), "attempt")?,
+            lease: millis(fixed.field(LEASE))?,
+            ttl: millis(fixed.field(TTL))?,
+            outcome,
+        })
+    }
+}
+
+/// The start of every value that `owner` writes in this state, and of no other.
+pub(super) fn prefix(marker: Marker, owner: OwnerToken) -> String {
+    format!("{FORMAT}{} {:032x}", marker.text(), owner.bits())
+}
+
+/// Whether what a script found, the start of a value, could have been written by us at all.
+///
+/// # Errors
+/// [`StoreError::Corrupt`] if not.
+pub(super) fn recognise(start: &[u8]) -> Result<(), StoreError> {
+    Fixed::read(start)?.marker().map(drop)
+}
+
+/// The fixed part of a value whose format is known.
+struct Fixed<'a>(&'a [u8; FIXED]);
+
+impl<'a> Fixed<'a> {
+    fn read(value: &'a [u8]) -> Result<Self, StoreError> {
+        let known = value.starts_with(FORMAT.as_bytes());
+        if !known && value.starts_with(b"idem") {
+            return Err(StoreError::corrupt("its format is unknown, of another release"));
+        }
+        match value.first_chunk() {
+            Some(fixed) if known => {
+                let fixed = Self(fixed);
+                let gaps = [MARKER, OWNER, FINGERPRINT, ATTEMPT, LEASE, TTL, HEAD_LENGTH, BODY_LENGTH];
+                let apart = gaps.iter().all(|field| fixed.0[field.end] == b' ') && fixed.0[CHECK.end] == b'\n';
+                apart.then_some(fixed).ok_or_else(|| StoreError::corrupt("its fields are not where they belong"))
+            }
+            Some(_) => Err(StoreError::corrupt("it is not one of ours")),
+            None => Err(StoreError::corrupt("it is cut off, or not one of ours")),
+        }
+    }
+
+    fn field(&self, field: Range<usize>) -> &'a [u8] {
+        &self.0[field]
+    }
+
+    fn marker(&self) -> Result<Marker, StoreError> {
+        match self.field(MARKER) {
+            b"P" => Ok(Marker::Pending),
+            b"C" => Ok(Marker::Completed),
+            _ => Err(StoreError::corrupt("its state is unknown, of another release")),
+        }
+    }
+}
+
+/// 64 bits over the key, the fields and the outcome. The body is hashed by itself first: a one-shot hash of a contiguous
+/// slice is more than twice as fast as streaming it behind a prefix, and nothing is copied.
+fn check(key: RecordKey, fields: &[u8], outcome: &Outcome) -> u64 {
+    let mut hasher = blake3::Hasher::new_keyed(key.as_bytes());
+    hasher.update(fields);
+    if !outcome.is_empty() {
+        hasher.update(&outcome.head).update(blake3::hash(&outcome.body).as_bytes());
+    }
+    let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
+    u64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// A number in digits. All of the field's width, so that there is one way only to write each.
+fn number<N: TryFrom<u64>>(digits: &[u8], what: &str) -> Result<N, StoreError> {
+    let wrong = || StoreError::corrupt(format!("its {what} is no number"));
+    // At most 13 digits: no overflow.
+    let add = |sum: u64, digit: &u8| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0'));
+    digits.iter().try_fold(0, add).and_then(|sum| N::try_from(sum).ok()).ok_or_else(wrong)
+}
+
+fn millis(digits: &[u8]) -> Result<u64, StoreError> {
+    match number(digits, "lease or TTL")? {
+        0 => Err(StoreError::corrupt("its lease or TTL is zero")),
+        millis => Ok(millis),
+    }
+}
+
+/// At most 32 lower-case hexadecimal digits. All of the field's width, as with [`number`].
+fn hex(digits: &[u8], what: &str) -> Result<u128, StoreError> {
+    let wrong = || StoreError::corrupt(format!("its {what} is no number"));
+    let add = |sum: u128, digit: &u8| match digit {
+        b'0'..=b'9' => Some(sum << 4 | u128::from(digit - b'0')),
+        b'a'..=b'f' => Some(sum << 4 | u128::from(digit - b'a' + 10)),
+        _ => None,
+    };
+    digits.iter().try_fold(0, add).ok_or_else(wrong)
+}
+
+fn fingerprint(digits: &[u8]) -> Result<Fingerprint, StoreError> {
+    let (high, low) = digits.split_at(digits.len() / 2);
+    let mut bytes = [0; 32];
+    bytes[..16].copy_from_slice(&hex(high, "fingerprint")?.to_be_bytes());
+    bytes[16..].copy_from_slice(&hex(low, "fingerprint")?.to_be_bytes());
+    Ok(Fingerprint::from_bytes(bytes))
+}
+
+#[cfg(test)]
+#[path = "value_tests.rs"]
+mod tests;
