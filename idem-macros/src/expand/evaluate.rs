@@ -1,0 +1,72 @@
+//! Expressions over the handler's arguments, evaluated by reference before the claim.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{quote, quote_spanned};
+use syn::{Expr, ExprReference, ExprTuple, Token};
+
+use super::{
+    output::ends, own, own_at,
+    pattern::borrowed,
+    rebind::Parameter,
+};
+use crate::model::{
+    Evaluated,
+    argument::binds,
+    policy::{Fingerprint, Key, Policy, Scope},
+};
+
+/// Statements that bind `__arguments` to the values of all expressions.
+pub(super) fn arguments(policy: &Policy, parameters: &[Parameter<'_>], hidden: &TokenStream) -> TokenStream {
+    let mut values = Vec::new();
+    if let Key::Expression(key) = &policy.key {
+        values.push(value("key", key, parameters));
+    }
+    if let Scope::Expression(scope) = &policy.scope {
+        values.push(value("scope", scope, parameters));
+    }
+    if let Fingerprint::Expression(fingerprint) = &policy.fingerprint {
+        values.push(value("fingerprint", fingerprint, parameters));
+    }
+    quote_spanned! {own()=>
+        let __arguments = #hidden::Arguments::new();
+        #(#values)*
+    }
+}
+
+/// Adds one value. Temporaries of the expression end with its statement, in every edition.
+fn value(option: &str, evaluated: &Evaluated, parameters: &[Parameter<'_>]) -> TokenStream {
+    let Evaluated { expression, names } = evaluated;
+    let bound = parameters.iter().filter(|parameter| binds(&parameter.argument.pattern, names)).map(|parameter| {
+        let conditions = parameter.conditions();
+        let pattern = borrowed(&parameter.argument.pattern, names);
+        let name = &parameter.name;
+        // The names are found in the tokens, where a field or a local of the expression can be taken for one.
+        quote_spanned!(own()=> #(#conditions)* #[allow(unused_variables, non_snake_case, clippy::pattern_type_mismatch)] let #pattern = &#name;)
+    });
+    let method = Ident::new(option, own_at(ends(expression).0));
+    let reference = by_reference(expression);
+    quote_spanned! {own()=>
+        let __arguments = {
+            #(#bound)*
+            let __arguments = __arguments.#method(#reference);
+            __arguments
+        };
+    }
+}
+
+/// A tuple of places borrows each of them: none can be moved out of an argument.
+fn by_reference(expression: &Expr) -> TokenStream {
+    match expression {
+        Expr::Tuple(ExprTuple { elems, .. }) if !elems.is_empty() => {
+            let each = elems.iter().map(by_reference);
+            let tuple = quote_spanned!(own_at(ends(expression).0)=> (#(#each,)*));
+            quote!(&#tuple)
+        }
+        other => {
+            let and_token = Token![&](own_at(ends(other).0));
+            let expr = Box::new(other.clone());
+            let reference = ExprReference { attrs: Vec::new(), and_token, mutability: None, expr };
+            quote!(#reference)
+        }
+    }
+}

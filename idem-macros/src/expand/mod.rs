@@ -1,0 +1,146 @@
+//! The third step: the model becomes tokens.
+//!
+//! Locals are spanned at the macro's own site, so no name of the user's can meet them. Whatever the user wrote keeps its
+//! span, so that warnings and errors appear as without the attribute.
+
+mod evaluate;
+mod output;
+mod pattern;
+mod rebind;
+mod route;
+
+use proc_macro2::{Group, Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{FnArg, Pat, PatIdent, PatType, ReturnType, Signature, Token, Type};
+
+use self::rebind::Parameter;
+use crate::{
+    item::Function,
+    model::{Model, policy::Policy},
+};
+
+/// A span whose locals are the macro's own.
+fn own() -> Span {
+    Span::mixed_site()
+}
+
+/// The same, shown to the user at `place`.
+fn own_at(place: Span) -> Span {
+    Span::mixed_site().located_at(place)
+}
+
+/// Expands a handler.
+pub(crate) fn expand(model: &Model) -> TokenStream {
+    let Model { function, arguments, policy } = model;
+    let Function { attributes, visibility, signature, inner, body } = function;
+    let hidden = hidden_module(policy);
+    let parameters = rebind::parameters(arguments);
+    let output = output::Output::new(&signature.output, &signature.ident);
+
+    let returned = if output::needs_a_named_future(signature) {
+        let future = output.future();
+        quote_spanned!(own()=> #hidden::Run<impl #future>)
+    } else {
+        let response = output.response();
+        quote_spanned!(own()=> #hidden::Replayable<#response>)
+    };
+    let emitted = emitted_signature(signature, &parameters, &hidden, returned);
+
+    let state_check = policy.state.as_ref().map(|state| state_check(state, &hidden));
+    let request = Ident::new("__request", own());
+    let guarded = guarded_name(&parameters);
+    let opened = match parameters.last() {
+        Some(last) => last.name.to_token_stream(),
+        None => quote_spanned!(own()=> ()),
+    };
+    let evaluated = evaluate::arguments(policy, &parameters, &hidden);
+    let route = route::route(policy, &hidden);
+    let rebound = parameters.iter().map(Parameter::rebind);
+    let pin = output.pin();
+    let into_response = output.into_response(&hidden);
+    // Without a span of the macro's own, the user's block would be reported as having braces too many.
+    let mut block = Group::new(body.delimiter(), body.stream());
+    block.set_span(own_at(body.span()));
+    let wait = signature.asyncness.filter(|_| !output::needs_a_named_future(signature)).map(|_| {
+        // A future that cannot be sent is reported at the handler's name.
+        quote_spanned!(own_at(signature.ident.span())=> .await)
+    });
+    let run = quote_spanned!(own_at(signature.ident.span())=> #hidden::run);
+
+    let content = quote_spanned! {own()=>
+        #(#inner)*
+        #state_check
+        let (#request, #opened) = #hidden::open(#guarded);
+        #evaluated
+        #run(#route, #request, __arguments, async move {
+            #(#rebound)*
+            #pin
+            #block
+        }, #into_response) #wait
+    };
+    let mut whole = Group::new(body.delimiter(), content);
+    whole.set_span(own_at(body.span()));
+    quote!(#(#attributes)* #visibility #emitted #whole)
+}
+
+/// The one module that every path of the expansion goes through.
+fn hidden_module(policy: &Policy) -> TokenStream {
+    match &policy.runtime {
+        Some(runtime) => quote_spanned!(own()=> #runtime::__private),
+        None => quote_spanned!(own()=> ::idem_runtime::__private),
+    }
+}
+
+fn emitted_signature(
+    signature: &Signature,
+    parameters: &[Parameter<'_>],
+    hidden: &TokenStream,
+    returned: TokenStream,
+) -> Signature {
+    let mut emitted = signature.clone();
+    let guarded = |ty: &dyn ToTokens| Type::Verbatim(quote_spanned!(own()=> #hidden::Guarded<#ty>));
+    emitted.inputs.clear();
+    if let Some((last, leading)) = parameters.split_last() {
+        for parameter in leading {
+            emitted.inputs.push(argument(parameter, &parameter.name, parameter.argument.ty.clone()));
+        }
+        emitted.inputs.push(argument(last, &guarded_name(parameters), guarded(&last.argument.ty)));
+    } else {
+        let name = guarded_name(parameters);
+        let ty = guarded(&quote_spanned!(own()=> ()));
+        emitted.inputs.push(typed(Vec::new(), &name, ty));
+    }
+    if output::needs_a_named_future(signature) {
+        emitted.asyncness = None;
+    }
+    let arrow = match &signature.output {
+        ReturnType::Type(arrow, _) => *arrow,
+        ReturnType::Default => Token![->](own()),
+    };
+    emitted.output = ReturnType::Type(arrow, Box::new(Type::Verbatim(returned)));
+    emitted
+}
+
+fn argument(parameter: &Parameter<'_>, name: &Ident, ty: Type) -> FnArg {
+    typed(parameter.attributes_of_parameter(), name, ty)
+}
+
+fn typed(attrs: Vec<syn::Attribute>, name: &Ident, ty: Type) -> FnArg {
+    let pattern = PatIdent { attrs: Vec::new(), by_ref: None, mutability: None, ident: name.clone(), subpat: None };
+    FnArg::Typed(PatType { attrs, pat: Box::new(Pat::Ident(pattern)), colon_token: Token![:](own()), ty: Box::new(ty) })
+}
+
+/// The last parameter of the emitted function: it holds the last argument and what a claim needs.
+fn guarded_name(parameters: &[Parameter<'_>]) -> Ident {
+    match parameters.last() {
+        Some(last) => last.name.clone(),
+        None => Ident::new("__guarded", own()),
+    }
+}
+
+/// Names the router state where the attribute names it, so that a state without a store is reported there.
+fn state_check(state: &Type, hidden: &TokenStream) -> TokenStream {
+    let place = output::ends(state);
+    let check = quote_spanned!(own_at(place.0)=> #hidden::state_provides_idempotency);
+    quote_spanned!(own_at(place.1)=> const { #check::<#state>() };)
+}

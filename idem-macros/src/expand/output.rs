@@ -1,0 +1,134 @@
+//! The return type: kept as the user's own, so that imports are used and errors appear at it.
+
+use proc_macro2::{Ident, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{
+    Lifetime, ReturnType, Signature, Type, TypeImplTrait, TypeReference,
+    visit::{self, Visit},
+    visit_mut::{self, VisitMut},
+};
+
+use super::{own, own_at};
+use crate::model::known::peeled;
+
+/// The type that the user's body yields.
+pub(super) struct Output {
+    response: TokenStream,
+    /// The same with `_` for every `impl Trait`, if anything is left.
+    pinned: Option<TokenStream>,
+    ends: (Span, Span),
+}
+
+impl Output {
+    pub(super) fn new(output: &ReturnType, name: &Ident) -> Self {
+        let (response, pinned, ends) = match output {
+            ReturnType::Default => {
+                let unit = quote_spanned!(own_at(name.span())=> ());
+                (unit.clone(), Some(unit), (name.span(), name.span()))
+            }
+            // `!` is no type argument in stable Rust. A body that never ends turns into any type.
+            ReturnType::Type(_, ty) if matches!(peeled(ty), Type::Never(_)) => {
+                let never = quote_spanned!(own_at(ends(ty).0)=> ::core::convert::Infallible);
+                (never.clone(), Some(never), ends(ty))
+            }
+            ReturnType::Type(_, ty) => {
+                let pinned = (!matches!(peeled(ty), Type::ImplTrait(_))).then(|| {
+                    let mut erased = Type::clone(ty);
+                    Erase.visit_type_mut(&mut erased);
+                    erased.into_token_stream()
+                });
+                (ty.to_token_stream(), pinned, ends(ty))
+            }
+        };
+        Self { response, pinned, ends }
+    }
+
+    pub(super) fn response(&self) -> &TokenStream {
+        &self.response
+    }
+
+    /// The bound of the body's future.
+    pub(super) fn future(&self) -> TokenStream {
+        let response = &self.response;
+        quote_spanned!(own()=> ::core::future::Future<Output = #response>)
+    }
+
+    /// A return that is never taken. It tells the async block its type before the body does, so that a wrong type is
+    /// reported at the expression that has it.
+    pub(super) fn pin(&self) -> Option<TokenStream> {
+        let pinned = self.pinned.as_ref()?;
+        Some(quote_spanned! {own()=>
+            #[allow(unreachable_code, clippy::all, clippy::pedantic, clippy::nursery)]
+            if false {
+                let __returned: #pinned = loop {};
+                return __returned;
+            }
+        })
+    }
+
+    /// The conversion, passed as a function: a type that is no response is then one error, at the type.
+    pub(super) fn into_response(&self, hidden: &TokenStream) -> TokenStream {
+        let hidden = spread(hidden.clone(), self.ends.0);
+        let path = quote_spanned!(own_at(self.ends.0)=> #hidden::IntoResponse::);
+        let function = Ident::new("into_response", own_at(self.ends.1));
+        quote!(#path #function)
+    }
+}
+
+/// Whether the body's future must be named in the return type: only where the handler is routed is it known to be
+/// `Send + 'static` then.
+pub(super) fn needs_a_named_future(signature: &Signature) -> bool {
+    struct Free(bool);
+    impl<'ast> Visit<'ast> for Free {
+        fn visit_lifetime(&mut self, node: &'ast Lifetime) {
+            self.0 |= node.ident != "static";
+        }
+        fn visit_type_reference(&mut self, node: &'ast TypeReference) {
+            self.0 |= node.lifetime.is_none();
+            visit::visit_type_reference(self, node);
+        }
+        fn visit_type_impl_trait(&mut self, _: &'ast TypeImplTrait) {
+            self.0 = true;
+        }
+        fn visit_ident(&mut self, node: &'ast Ident) {
+            // The type of an `impl` block can be generic.
+            self.0 |= node == "Self";
+        }
+    }
+    let generics = &signature.generics;
+    if generics.type_params().next().is_some() || generics.lifetimes().next().is_some() {
+        return true;
+    }
+    let mut free = Free(false);
+    signature.inputs.iter().for_each(|argument| free.visit_fn_arg(argument));
+    free.0
+}
+
+struct Erase;
+
+impl VisitMut for Erase {
+    fn visit_type_mut(&mut self, node: &mut Type) {
+        if matches!(node, Type::ImplTrait(_)) {
+            *node = Type::Verbatim(quote_spanned!(own()=> _));
+        } else {
+            visit_mut::visit_type_mut(self, node);
+        }
+    }
+}
+
+/// The spans of the first and the last token.
+pub(super) fn ends(tokens: &impl ToTokens) -> (Span, Span) {
+    let mut tokens = tokens.to_token_stream().into_iter();
+    let first = tokens.next().map_or_else(own, |token| token.span());
+    let last = tokens.last().map_or(first, |token| token.span());
+    (first, last)
+}
+
+/// Tokens moved to another place; their hygiene stays.
+fn spread(tokens: TokenStream, place: Span) -> TokenStream {
+    let moved = tokens.into_iter().map(|mut token| {
+        token.set_span(token.span().located_at(place));
+        token
+    });
+    moved.collect()
+}

@@ -1,0 +1,92 @@
+//! The route's policy as a `static`.
+
+use proc_macro2::{Literal, TokenStream};
+use quote::quote_spanned;
+
+use super::own;
+use crate::model::{
+    Source,
+    policy::{Fingerprint, InFlight, Key, Missing, OnFailure, Policy, Record, Scope},
+};
+
+/// An expression for the `&'static Route`.
+pub(super) fn route(policy: &Policy, hidden: &TokenStream) -> TokenStream {
+    let own = own();
+    let operation = option(policy.operation.as_ref());
+    let (ttl, lease) = (duration(policy.ttl, hidden), duration(policy.lease, hidden));
+    let key = match &policy.key {
+        Key::Source(Source::Header(name)) => quote_spanned!(own=> Header(#name)),
+        Key::Source(Source::Path(name)) => quote_spanned!(own=> Path(#name)),
+        Key::Source(Source::Query(name)) => quote_spanned!(own=> Query(#name)),
+        Key::Source(Source::Body(pointer)) => quote_spanned!(own=> Body(#pointer)),
+        Key::Expression(_) => quote_spanned!(own=> Arguments),
+    };
+    let scope = match &policy.scope {
+        Scope::None => quote_spanned!(own=> None),
+        Scope::Header(name) => quote_spanned!(own=> Header(#name)),
+        Scope::Expression(_) => quote_spanned!(own=> Arguments),
+    };
+    let missing = match policy.missing {
+        Missing::Execute => quote_spanned!(own=> Execute),
+        Missing::Refuse(status) => {
+            let status = Literal::u16_unsuffixed(status);
+            quote_spanned!(own=> Refuse(#status))
+        }
+    };
+    let replay_status = option(policy.replay_status.map(Literal::u16_unsuffixed));
+    let record = match &policy.record {
+        Record::Success => quote_spanned!(own=> Success),
+        Record::Final => quote_spanned!(own=> Final),
+        Record::Chosen(function) => quote_spanned!(own=> Chosen(#function)),
+    };
+    let on_failure = match policy.on_failure {
+        OnFailure::Retry => quote_spanned!(own=> Retry),
+        OnFailure::Keep => quote_spanned!(own=> Keep),
+    };
+    let in_flight = match policy.in_flight {
+        InFlight::Reject => quote_spanned!(own=> Reject),
+        InFlight::Wait(time) => {
+            let time = duration(time, hidden);
+            quote_spanned!(own=> Wait(#time))
+        }
+    };
+    let fingerprint = match &policy.fingerprint {
+        Fingerprint::Body => quote_spanned!(own=> Body),
+        Fingerprint::Json => quote_spanned!(own=> Json),
+        Fingerprint::None => quote_spanned!(own=> None),
+        Fingerprint::Expression(_) => quote_spanned!(own=> Arguments),
+    };
+    let max_response = Literal::u64_unsuffixed(policy.max_response);
+    quote_spanned! {own=>
+        {
+            static __ROUTE: #hidden::Route = #hidden::Route {
+                operation: #operation,
+                ttl: #ttl,
+                lease: #lease,
+                key: #hidden::KeySource::#key,
+                scope: #hidden::ScopeSource::#scope,
+                missing: #hidden::Missing::#missing,
+                replay_status: #replay_status,
+                record: #hidden::Recorded::#record,
+                on_failure: #hidden::OnFailure::#on_failure,
+                in_flight: #hidden::InFlight::#in_flight,
+                fingerprint: #hidden::Content::#fingerprint,
+                max_response: #max_response,
+            };
+            &__ROUTE
+        }
+    }
+}
+
+fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
+    let own = own();
+    match value {
+        Some(value) => quote_spanned!(own=> ::core::option::Option::Some(#value)),
+        None => quote_spanned!(own=> ::core::option::Option::None),
+    }
+}
+
+fn duration(milliseconds: u64, hidden: &TokenStream) -> TokenStream {
+    let milliseconds = Literal::u64_unsuffixed(milliseconds);
+    quote_spanned!(own()=> #hidden::Duration::from_millis(#milliseconds))
+}

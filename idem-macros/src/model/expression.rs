@@ -1,0 +1,251 @@
+//! Expressions over the handler's arguments: which of them an expression names, and whether it can be evaluated
+//! before the claim.
+
+use std::collections::BTreeSet;
+
+use proc_macro2::{TokenStream, TokenTree};
+use quote::ToTokens;
+use syn::{
+    Expr, ExprAsync, ExprAwait, ExprClosure, ExprReturn, ExprTry, Ident, Lit, PatIdent,
+    ext::IdentExt,
+    visit::{self, Visit},
+};
+
+use super::value::peeled;
+use crate::{errors::Errors, near::did_you_mean};
+
+/// An expression, with the arguments' bindings that it names.
+pub(crate) struct Evaluated {
+    pub(crate) expression: Expr,
+    pub(crate) names: BTreeSet<String>,
+}
+
+/// Checks an expression over the arguments of `handler`, which bind `bindings`.
+pub(crate) fn evaluate(
+    option: &str,
+    expression: &Expr,
+    handler: &Ident,
+    bindings: &[String],
+    errors: &mut Errors,
+) -> Option<Evaluated> {
+    let mut check = Check { bindings, locals: locals(expression), unknown: Vec::new(), nested: 0, right: true, option, errors };
+    check.root(expression);
+    check.visit_expr(expression);
+    let Check { unknown, right, .. } = check;
+    for ident in &unknown {
+        errors.at(ident, no_argument(handler, ident, bindings));
+    }
+    (right && unknown.is_empty()).then(|| {
+        let mut names = BTreeSet::new();
+        named(expression.to_token_stream(), bindings, &mut names);
+        Evaluated { expression: expression.clone(), names }
+    })
+}
+
+/// Whether an expression names no argument and calls nothing, so that its value never changes.
+pub(crate) fn is_constant(evaluated: &Evaluated) -> bool {
+    struct Calls(bool);
+    impl<'ast> Visit<'ast> for Calls {
+        fn visit_expr_call(&mut self, _: &'ast syn::ExprCall) {
+            self.0 = true;
+        }
+        fn visit_expr_method_call(&mut self, _: &'ast syn::ExprMethodCall) {
+            self.0 = true;
+        }
+        fn visit_macro(&mut self, _: &'ast syn::Macro) {
+            self.0 = true;
+        }
+    }
+    let mut calls = Calls(false);
+    calls.visit_expr(&evaluated.expression);
+    evaluated.names.is_empty() && !calls.0
+}
+
+fn no_argument(handler: &Ident, ident: &Ident, bindings: &[String]) -> String {
+    let known: Vec<_> = bindings.iter().map(|name| format!("`{name}`")).collect();
+    if known.is_empty() {
+        return format!("`{handler}` has no argument `{ident}`: none of its arguments has a name");
+    }
+    let meant = did_you_mean(&ident.to_string(), bindings.iter().map(String::as_str));
+    let meant = meant.map_or(String::from(":"), |meant| format!(", {meant}"));
+    format!("`{handler}` has no argument `{ident}`{meant} its arguments are {}", known.join(", "))
+}
+
+/// The names that the expression itself binds.
+fn locals(expression: &Expr) -> BTreeSet<String> {
+    struct Locals(BTreeSet<String>);
+    impl<'ast> Visit<'ast> for Locals {
+        fn visit_pat_ident(&mut self, node: &'ast PatIdent) {
+            self.0.insert(node.ident.unraw().to_string());
+            visit::visit_pat_ident(self, node);
+        }
+    }
+    let mut locals = Locals(BTreeSet::new());
+    locals.visit_expr(expression);
+    locals.0
+}
+
+struct Check<'a> {
+    bindings: &'a [String],
+    locals: BTreeSet<String>,
+    unknown: Vec<Ident>,
+    /// How many closures and async blocks are round the place.
+    nested: usize,
+    right: bool,
+    option: &'a str,
+    errors: &'a mut Errors,
+}
+
+impl Check<'_> {
+    /// A value that must be an argument. Bare names elsewhere, as in `map(normalize)`, may be functions.
+    fn root(&mut self, expression: &Expr) {
+        let Expr::Path(path) = peeled(expression) else { return };
+        let Some(ident) = path.path.get_ident().filter(|_| path.qself.is_none()) else { return };
+        let name = ident.unraw().to_string();
+        let variable = name != "self" && !name.starts_with(char::is_uppercase);
+        let bound = self.bindings.contains(&name) || self.locals.contains(&name);
+        if variable && !bound && !self.unknown.iter().any(|other| other == ident) {
+            self.unknown.push(ident.clone());
+        }
+    }
+
+    fn leaves(&mut self, tokens: impl ToTokens, what: &str) {
+        if self.nested == 0 {
+            let option = self.option;
+            self.errors.at(tokens, format!("`{option}` is evaluated before the handler runs, so it cannot {what}"));
+            self.right = false;
+        }
+    }
+}
+
+impl<'ast> Visit<'ast> for Check<'_> {
+    fn visit_expr_field(&mut self, node: &'ast syn::ExprField) {
+        self.root(&node.base);
+        visit::visit_expr_field(self, node);
+    }
+
+    fn visit_expr_method_call(&mut self, node: &'ast syn::ExprMethodCall) {
+        self.root(&node.receiver);
+        visit::visit_expr_method_call(self, node);
+    }
+
+    fn visit_expr_index(&mut self, node: &'ast syn::ExprIndex) {
+        self.root(&node.expr);
+        visit::visit_expr_index(self, node);
+    }
+
+    fn visit_expr_reference(&mut self, node: &'ast syn::ExprReference) {
+        self.root(&node.expr);
+        visit::visit_expr_reference(self, node);
+    }
+
+    fn visit_expr_unary(&mut self, node: &'ast syn::ExprUnary) {
+        self.root(&node.expr);
+        visit::visit_expr_unary(self, node);
+    }
+
+    fn visit_expr_tuple(&mut self, node: &'ast syn::ExprTuple) {
+        node.elems.iter().for_each(|element| self.root(element));
+        visit::visit_expr_tuple(self, node);
+    }
+
+    fn visit_expr_closure(&mut self, node: &'ast ExprClosure) {
+        self.nested += 1;
+        visit::visit_expr_closure(self, node);
+        self.nested -= 1;
+    }
+
+    fn visit_expr_async(&mut self, node: &'ast ExprAsync) {
+        self.nested += 1;
+        visit::visit_expr_async(self, node);
+        self.nested -= 1;
+    }
+
+    fn visit_expr_await(&mut self, node: &'ast ExprAwait) {
+        self.leaves(node.await_token, "await");
+        visit::visit_expr_await(self, node);
+    }
+
+    fn visit_expr_try(&mut self, node: &'ast ExprTry) {
+        self.leaves(node.question_token, "end the handler with `?`");
+        visit::visit_expr_try(self, node);
+    }
+
+    fn visit_expr_return(&mut self, node: &'ast ExprReturn) {
+        self.leaves(node.return_token, "return from the handler");
+        visit::visit_expr_return(self, node);
+    }
+}
+
+/// Collects the bindings that tokens name. Tokens and not syntax, because the inside of a macro has no syntax yet.
+fn named(tokens: TokenStream, bindings: &[String], names: &mut BTreeSet<String>) {
+    let mut dots = 0;
+    for token in tokens {
+        let after = std::mem::take(&mut dots);
+        match token {
+            TokenTree::Group(group) => named(group.stream(), bindings, names),
+            TokenTree::Punct(sign) if sign.as_char() == '.' => dots = after + 1,
+            // After one dot stands a field or a method, after two the end of a range.
+            TokenTree::Ident(ident) if after != 1 => {
+                let name = ident.unraw().to_string();
+                if bindings.contains(&name) {
+                    names.insert(name);
+                }
+            }
+            TokenTree::Literal(literal) => {
+                if let Lit::Str(text) = Lit::new(literal) {
+                    names.extend(formatted(&text.value()).into_iter().filter(|name| bindings.contains(name)));
+                }
+            }
+            TokenTree::Ident(_) | TokenTree::Punct(_) => {}
+        }
+    }
+}
+
+/// The names within a format string: `"{user}"`, `"{amount:>width$}"`.
+fn formatted(text: &str) -> Vec<String> {
+    let is_name = |name: &str| syn::parse_str::<Ident>(name).is_ok();
+    let mut names = Vec::new();
+    // Doubled braces stand for one brace.
+    let text = text.replace("{{", "");
+    for argument in text.split('{').skip(1) {
+        let Some((argument, _)) = argument.split_once('}') else { continue };
+        let (name, form) = argument.split_once(':').unwrap_or((argument, ""));
+        names.push(name.trim());
+        let counts = form.split('$').rev().skip(1);
+        names.extend(counts.filter_map(|count| count.rsplit(|letter: char| !(letter.is_alphanumeric() || letter == '_')).next()));
+    }
+    names.retain(|name| is_name(name));
+    names.into_iter().map(str::to_owned).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn names(text: &str) -> Vec<String> {
+        let bindings: Vec<_> = ["user", "order", "width", "id"].map(str::to_owned).into();
+        let mut names = BTreeSet::new();
+        named(text.parse().expect(text), &bindings, &mut names);
+        names.into_iter().collect()
+    }
+
+    #[test]
+    fn finds_the_named_bindings() {
+        assert_eq!(names("user.tenant"), ["user"]);
+        assert_eq!(names("order.id"), ["order"]);
+        assert_eq!(names("0..id"), ["id"]);
+        assert_eq!(names("format!(\"{}\", order.id)"), ["order"]);
+        assert_eq!(names("TENANT"), [""; 0]);
+        assert_eq!(names("(user.id, &order)"), ["order", "user"]);
+    }
+
+    #[test]
+    fn finds_names_in_format_strings() {
+        assert_eq!(names("format!(\"{user}:{order:?}\")"), ["order", "user"]);
+        assert_eq!(names("format!(\"{user:>width$}\")"), ["user", "width"]);
+        assert_eq!(names("format!(\"{:.width$}\", 1.5)"), ["width"]);
+        assert_eq!(names("format!(r\"{{user}}\")"), [""; 0]);
+        assert_eq!(names("format!(\"{{{user}}}\")"), ["user"]);
+    }
+}

@@ -1,0 +1,141 @@
+//! Names of header fields, and which fields can hold an idempotency key or a scope.
+
+/// Fields of one connection or one message's framing: they say nothing about the request.
+const FRAMING: &[&str] = &[
+    "connection",
+    "content-length",
+    "expect",
+    "http2-settings",
+    "keep-alive",
+    "max-forwards",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "via",
+];
+
+/// Fields that differ between the attempts of one request.
+const PER_ATTEMPT: &[&str] = &["age", "date", "traceparent", "tracestate"];
+
+/// Fields that say who sends the request.
+const SENDER: &[&str] = &[
+    "authorization",
+    "cookie",
+    "forwarded",
+    "from",
+    "host",
+    "origin",
+    "proxy-authorization",
+    "referer",
+    "user-agent",
+    "x-forwarded-for",
+    "x-forwarded-host",
+    "x-forwarded-proto",
+    "x-real-ip",
+];
+
+/// Fields that describe the content, or ask for a form of it.
+const CONTENT: &[&str] = &[
+    "accept",
+    "accept-charset",
+    "accept-encoding",
+    "accept-language",
+    "cache-control",
+    "content-digest",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-location",
+    "content-md5",
+    "content-range",
+    "content-type",
+    "digest",
+    "if-match",
+    "if-modified-since",
+    "if-none-match",
+    "if-range",
+    "if-unmodified-since",
+    "pragma",
+    "prefer",
+    "priority",
+    "range",
+];
+
+/// Why a text is no field name by the HTTP grammar, if it is none.
+pub(crate) fn fault(name: &str) -> Option<String> {
+    let allowed = |letter: char| letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(letter);
+    name.chars().find(|letter| !allowed(*letter)).map(|letter| match letter {
+        ' ' => format!("the header name `{name}` has a space in it"),
+        letter if letter.is_ascii_graphic() => format!("the header name `{name}` cannot have `{letter}` in it"),
+        letter => format!("the header name `{name}` cannot have {letter:?} in it"),
+    })
+}
+
+/// A name near to `name` that the HTTP grammar allows.
+pub(crate) fn mended(name: &str) -> Option<String> {
+    let words: Vec<_> = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    (!words.is_empty()).then(|| words.join("-"))
+}
+
+/// Why a field cannot hold the idempotency key, if it cannot.
+pub(crate) fn unfit_for_key(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    let holds = |list: &[&str]| list.contains(&name.as_str());
+    if holds(FRAMING) {
+        Some("belongs to the connection, not to the request")
+    } else if holds(PER_ATTEMPT) {
+        Some("differs between the attempts of one request")
+    } else if holds(SENDER) {
+        Some("says who sends the request, not which request it is")
+    } else if holds(CONTENT) {
+        Some("describes the content, and unlike requests share it")
+    } else {
+        None
+    }
+}
+
+/// Why a field cannot hold the scope, if it cannot. A sender is a scope, and so can be what it asks for.
+pub(crate) fn unfit_for_scope(name: &str) -> Option<&'static str> {
+    let name = name.to_ascii_lowercase();
+    if FRAMING.contains(&name.as_str()) {
+        Some("belongs to the connection, not to the request")
+    } else if PER_ATTEMPT.contains(&name.as_str()) {
+        Some("differs between the attempts of one request")
+    } else {
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn follows_the_http_grammar() {
+        assert_eq!(fault("Idempotency-Key"), None);
+        assert_eq!(fault("x!#$%&'*+.^_`|~9"), None);
+        assert_eq!(fault("My Key").as_deref(), Some("the header name `My Key` has a space in it"));
+        assert_eq!(fault("a:b").as_deref(), Some("the header name `a:b` cannot have `:` in it"));
+        assert_eq!(fault("Schlüssel").as_deref(), Some("the header name `Schlüssel` cannot have 'ü' in it"));
+        assert_eq!(fault("a\r\nb").as_deref(), Some("the header name `a\r\nb` cannot have '\\r' in it"));
+        assert_eq!(mended("My Key:").as_deref(), Some("My-Key"));
+        assert_eq!(mended("::"), None);
+    }
+
+    #[test]
+    fn knows_which_fields_are_no_keys() {
+        for name in ["Content-Length", "HOST", "authorization", "Cookie", "Connection", "Date", "Content-Type"] {
+            assert!(unfit_for_key(name).is_some(), "{name}");
+        }
+        for name in ["Idempotency-Key", "X-Request-Id", "Location"] {
+            assert!(unfit_for_key(name).is_none(), "{name}");
+        }
+        for name in ["Authorization", "Host", "X-Tenant"] {
+            assert!(unfit_for_scope(name).is_none(), "{name}");
+        }
+        assert!(unfit_for_scope("Date").is_some());
+        assert!(unfit_for_scope("Transfer-Encoding").is_some());
+    }
+}
