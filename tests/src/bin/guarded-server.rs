@@ -1,0 +1,104 @@
+//! A server for tests that kill it: its handlers stop at a gate that the test holds in its hand, and write their
+//! effects into a file that outlives them.
+
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::{FromRef, State};
+use axum::http::StatusCode;
+use axum::routing::post;
+use clap::Parser;
+use idem_runtime::{Execution, Idempotency, idempotent};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpListener, TcpStream};
+
+#[derive(Debug, Parser)]
+struct Options {
+    #[arg(long)]
+    store: String,
+    /// Where the test listens.
+    #[arg(long)]
+    gate: SocketAddr,
+    /// Where effects are written.
+    #[arg(long)]
+    effects: PathBuf,
+}
+
+#[derive(Clone, Debug, FromRef)]
+struct AppState {
+    idempotency: Idempotency,
+    outside: Outside,
+}
+
+#[derive(Clone, Debug)]
+struct Outside {
+    gate: SocketAddr,
+    effects: Arc<PathBuf>,
+}
+
+impl Outside {
+    /// Says where the handler stands, and waits to be let on.
+    async fn stop_at(&self, step: &str) -> std::io::Result<()> {
+        let mut gate = TcpStream::connect(self.gate).await?;
+        gate.write_all(format!("{step}\n").as_bytes()).await?;
+        gate.read_u8().await.map(drop)
+    }
+
+    async fn pay(&self, execution: &Execution) -> Result<(StatusCode, String), StatusCode> {
+        let unreachable = |_| StatusCode::INTERNAL_SERVER_ERROR;
+        let attempt = execution.attempt();
+        self.stop_at("before-effect").await.map_err(unreachable)?;
+        let mut effects =
+            std::fs::File::options().append(true).create(true).open(&*self.effects).map_err(unreachable)?;
+        let line = format!("{} {attempt}\n", execution.key().unwrap_or_default());
+        effects.write_all(line.as_bytes()).map_err(unreachable)?;
+        self.stop_at("after-effect").await.map_err(unreachable)?;
+        Ok((StatusCode::CREATED, format!("paid by {} in attempt {attempt}", std::process::id())))
+    }
+}
+
+#[idempotent(ttl = "1h", lease = "500ms")]
+async fn pay(State(outside): State<Outside>, execution: Execution) -> Result<(StatusCode, String), StatusCode> {
+    outside.pay(&execution).await
+}
+
+#[idempotent(ttl = "1h", lease = "500ms", on_failure = "keep")]
+async fn pay_once(State(outside): State<Outside>, execution: Execution) -> Result<(StatusCode, String), StatusCode> {
+    outside.pay(&execution).await
+}
+
+#[idempotent(ttl = "1h", in_flight = "wait:60s")]
+async fn pay_waiting(State(outside): State<Outside>, execution: Execution) -> Result<(StatusCode, String), StatusCode> {
+    outside.pay(&execution).await
+}
+
+#[idempotent(ttl = "2h", lease = "1h")]
+async fn pay_slowly(State(outside): State<Outside>, execution: Execution) -> Result<(StatusCode, String), StatusCode> {
+    outside.pay(&execution).await
+}
+
+#[tokio::main]
+#[allow(clippy::print_stdout, reason = "the address is this program's output")]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let options = Options::parse();
+    let idempotency = Idempotency::connect(&options.store).await?;
+    let state = AppState {
+        idempotency: idempotency.clone(),
+        outside: Outside { gate: options.gate, effects: Arc::new(options.effects) },
+    };
+    let router = Router::new()
+        .route("/pay", post(pay))
+        .route("/pay-once", post(pay_once))
+        .route("/pay-waiting", post(pay_waiting))
+        .route("/pay-slowly", post(pay_slowly))
+        .with_state(state);
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    println!("listening on http://{}", listener.local_addr()?);
+    let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
+    axum::serve(listener, router).with_graceful_shutdown(async move { terminate.recv().await.unwrap_or_default() }).await?;
+    idempotency.drain().await;
+    Ok(())
+}

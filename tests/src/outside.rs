@@ -1,0 +1,97 @@
+//! The other side of the `guarded-server` program: the gate at which its handlers stop, and the effects they had.
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::process::{Program, built};
+use crate::redis_server::RedisServer;
+
+/// Where handlers stop.
+#[derive(Debug)]
+pub struct Outside {
+    listener: TcpListener,
+    folder: TempDir,
+}
+
+/// A handler that has stopped.
+#[derive(Debug)]
+pub struct Stopped {
+    /// Where.
+    pub step: String,
+    connection: TcpStream,
+}
+
+impl Stopped {
+    /// Lets it go on.
+    ///
+    /// # Panics
+    /// When it is gone.
+    pub async fn go_on(mut self) {
+        self.connection.write_all(b"!").await.expect("a handler that waits");
+    }
+}
+
+impl Outside {
+    /// # Panics
+    /// When there is no free port.
+    pub async fn new() -> Self {
+        Self {
+            listener: TcpListener::bind("127.0.0.1:0").await.expect("a port"),
+            folder: TempDir::new().expect("a folder"),
+        }
+    }
+
+    fn effects_file(&self) -> PathBuf {
+        self.folder.path().join("effects")
+    }
+
+    /// A server whose handlers stop here.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn server(&self, redis: &RedisServer) -> Program {
+        let program = built("guarded-server");
+        let gate = self.listener.local_addr().expect("an address").to_string();
+        let effects = self.effects_file();
+        let arguments = ["--store", &redis.url(), "--gate", &gate, "--effects", &effects.to_string_lossy()];
+        Program::start(&program, &arguments).await
+    }
+
+    /// Waits for the next handler that stops.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn next(&self) -> Stopped {
+        let (connection, _) = crate::soon("a handler stops", self.listener.accept()).await.expect("a connection");
+        let mut connection = BufReader::new(connection);
+        let mut step = String::new();
+        connection.read_line(&mut step).await.expect("a step");
+        Stopped { step: step.trim().to_owned(), connection: connection.into_inner() }
+    }
+
+    /// Waits for the next handler that stops, and checks where it does.
+    ///
+    /// # Panics
+    /// When it stops elsewhere.
+    pub async fn next_at(&self, step: &str) -> Stopped {
+        let stopped = self.next().await;
+        assert_eq!(stopped.step, step);
+        stopped
+    }
+
+    /// Lets one handler pass all its steps.
+    pub async fn let_one_pass(&self) {
+        self.next_at("before-effect").await.go_on().await;
+        self.next_at("after-effect").await.go_on().await;
+    }
+
+    /// The effects there were: key and attempt of each.
+    #[must_use]
+    pub fn effects(&self) -> Vec<String> {
+        let effects = std::fs::read_to_string(self.effects_file()).unwrap_or_default();
+        effects.lines().map(ToOwned::to_owned).collect()
+    }
+}

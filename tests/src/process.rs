@@ -1,0 +1,124 @@
+//! Programs that a test starts, stops and kills.
+
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::{Arc, OnceLock};
+
+use parking_lot::Mutex;
+
+/// A port that was free just now.
+///
+/// # Panics
+/// When there is none.
+#[must_use]
+pub fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port()
+}
+
+/// Sends a signal.
+///
+/// # Panics
+/// When there is no such process.
+pub fn signal(pid: u32, name: &str) {
+    let status = Command::new("kill").args([&format!("-{name}"), &pid.to_string()]).status().expect("kill");
+    assert!(status.success(), "kill -{name} {pid}");
+}
+
+/// A server program in a process of its own. It is killed when it is dropped.
+#[derive(Debug)]
+pub struct Program {
+    child: Child,
+    /// Where it listens.
+    pub address: SocketAddr,
+    output: Arc<Mutex<String>>,
+}
+
+impl Program {
+    /// Starts a program that prints, within one line, `listening on http://ADDRESS`.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn start(program: &Path, arguments: &[&str]) -> Self {
+        let mut child = Command::new(program)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
+        let mut lines = BufReader::new(child.stdout.take().expect("its output"));
+        let output = Arc::new(Mutex::new(String::new()));
+        let written = Arc::clone(&output);
+        // Read to its end, or the program would block on a full pipe.
+        std::thread::spawn(move || {
+            let mut line = String::new();
+            while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+                written.lock().push_str(&line);
+                line.clear();
+            }
+        });
+        let address = crate::until("the program listens", async || {
+            let output = output.lock();
+            let (_, rest) = output.split_once("listening on http://")?;
+            let (line, _) = rest.split_once('\n')?;
+            let address: String = line.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect();
+            address.parse().ok()
+        })
+        .await;
+        Self { child, address, output }
+    }
+
+    /// What it has printed so far.
+    #[must_use]
+    pub fn output(&self) -> String {
+        self.output.lock().clone()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, name: &str) {
+        signal(self.child.id(), name);
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// When it has ended already.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a kill");
+        self.child.wait().expect("its end");
+    }
+
+    /// Waits for its end, and gives its exit code.
+    pub async fn ended(&mut self) -> Option<i32> {
+        crate::until("the program's end", async || Some(self.child.try_wait().ok()??.code())).await
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A program of this workspace, built if need be.
+///
+/// # Panics
+/// When it does not build.
+#[must_use]
+pub fn built(program: &str) -> PathBuf {
+    static BUILT: OnceLock<()> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+        // All of them with all features, as the tests are built: anything less would build the libraries anew.
+        let arguments = ["build", "--quiet", "--locked", "--workspace", "--all-features", "--bins"];
+        let status = Command::new(cargo).args(arguments).status().expect("cargo");
+        assert!(status.success(), "cargo build");
+    });
+    // The tests' own programs stand beside them: target/debug/deps/NAME-HASH -> target/debug.
+    let mut folder = std::env::current_exe().expect("this test's path");
+    folder.pop();
+    folder.pop();
+    folder.join(program)
+}

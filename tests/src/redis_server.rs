@@ -1,0 +1,120 @@
+//! A real `redis-server` on a free port, which a test may kill, stop and start again.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+
+use tempfile::TempDir;
+
+use crate::process::{free_port, signal};
+
+/// A `redis-server` with its data in a folder of its own. It is killed when it is dropped.
+#[derive(Debug)]
+pub struct RedisServer {
+    port: u16,
+    folder: TempDir,
+    options: Vec<String>,
+    child: Option<Child>,
+}
+
+impl RedisServer {
+    /// One that writes every change to disk before it answers, so that a kill loses nothing.
+    pub async fn start() -> Self {
+        Self::with(&["--appendonly", "yes", "--appendfsync", "always"]).await
+    }
+
+    /// One with these options.
+    ///
+    /// # Panics
+    /// When `redis-server` is not installed or does not start.
+    pub async fn with(options: &[&str]) -> Self {
+        let mut server = Self {
+            port: free_port(),
+            folder: TempDir::new().expect("a folder"),
+            options: options.iter().map(ToString::to_string).collect(),
+            child: None,
+        };
+        server.restart().await;
+        server
+    }
+
+    /// The URL for clients.
+    #[must_use]
+    pub fn url(&self) -> String {
+        format!("redis://127.0.0.1:{}", self.port)
+    }
+
+    /// Starts it again after [`kill`](Self::kill), on the same port and data.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn restart(&mut self) {
+        let log: PathBuf = self.folder.path().join("log");
+        let child = Command::new("redis-server")
+            .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"])
+            .args(["--logfile", &log.to_string_lossy(), "--dir", &self.folder.path().to_string_lossy()])
+            .args(&self.options)
+            .stdin(Stdio::null())
+            .spawn()
+            .expect("redis-server (tests/run installs it)");
+        self.child = Some(child);
+        crate::until("redis answers", async || self.ping().await).await;
+    }
+
+    async fn ping(&self) -> Option<()> {
+        let client = redis::Client::open(self.url()).ok()?;
+        let mut connection = client.get_multiplexed_async_connection().await.ok()?;
+        redis::cmd("PING").query_async::<String>(&mut connection).await.ok().map(drop)
+    }
+
+    /// A connection of the test's own.
+    ///
+    /// # Panics
+    /// When there is none.
+    pub async fn connection(&self) -> redis::aio::MultiplexedConnection {
+        let client = redis::Client::open(self.url()).expect("a URL");
+        client.get_multiplexed_async_connection().await.expect("a connection")
+    }
+
+    /// All keys there are.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn keys(&self) -> Vec<String> {
+        redis::cmd("KEYS").arg("*").query_async(&mut self.connection().await).await.expect("keys")
+    }
+
+    /// `kill -9`.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn kill(&mut self) {
+        let mut child = self.child.take().expect("a running server");
+        child.kill().expect("a kill");
+        child.wait().expect("its end");
+    }
+
+    /// Stops it, so that it answers nothing.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn pause(&self) {
+        signal(self.child.as_ref().expect("a running server").id(), "STOP");
+    }
+
+    /// Lets it go on.
+    ///
+    /// # Panics
+    /// When it does not run.
+    pub fn go_on(&self) {
+        signal(self.child.as_ref().expect("a running server").id(), "CONT");
+    }
+}
+
+impl Drop for RedisServer {
+    fn drop(&mut self) {
+        if let Some(mut child) = self.child.take() {
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! The suite that judges a store, over the stores of this crate.
