@@ -20,7 +20,9 @@ pub(crate) struct Function {
 /// Reads a function.
 pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Function> {
     let name_the_fault = tokens.clone();
-    parse_function.parse2(tokens).map_err(|error| if is_function(&name_the_fault) { error } else { foreign(name_the_fault) })
+    parse_function
+        .parse2(tokens)
+        .map_err(|error| if is_function(&name_the_fault) { error } else { foreign(name_the_fault) })
 }
 
 fn parse_function(input: ParseStream<'_>) -> syn::Result<Function> {
@@ -28,7 +30,8 @@ fn parse_function(input: ParseStream<'_>) -> syn::Result<Function> {
     let visibility = input.parse()?;
     let signature: Signature = input.parse()?;
     if input.peek(Token![;]) {
-        let message = format!("`{}` has no body: `#[idempotent]` goes on a handler, not on its declaration", signature.ident);
+        let message =
+            format!("`{}` has no body: `#[idempotent]` goes on a handler, not on its declaration", signature.ident);
         return Err(syn::Error::new_spanned(input.parse::<Token![;]>()?, message));
     }
     let body = match input.parse()? {
@@ -56,7 +59,9 @@ fn is_function(tokens: &TokenStream) -> bool {
         match token {
             TokenTree::Ident(word) if word == "fn" => return true,
             // What holds functions is no function.
-            TokenTree::Ident(word) if ["impl", "trait", "type", "static", "use", "mod"].iter().any(|other| word == other) => {
+            TokenTree::Ident(word)
+                if ["impl", "trait", "type", "static", "use", "mod"].iter().any(|other| word == other) =>
+            {
                 return false;
             }
             TokenTree::Punct(sign) if matches!(sign.as_char(), '=' | ';') => return false,

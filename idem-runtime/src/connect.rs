@@ -29,14 +29,10 @@ pub enum ConnectError {
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownUrl { scheme } => write!(
-                f,
-                "`{scheme}:` is no store: use `memory:` or `redis://HOST:PORT`"
-            ),
-            Self::NotBuiltIn { scheme, feature } => write!(
-                f,
-                "`{scheme}:` is not built in: turn on the feature `{feature}` of idem-runtime"
-            ),
+            Self::UnknownUrl { scheme } => write!(f, "`{scheme}:` is no store: use `memory:` or `redis://HOST:PORT`"),
+            Self::NotBuiltIn { scheme, feature } => {
+                write!(f, "`{scheme}:` is not built in: turn on the feature `{feature}` of idem-runtime")
+            }
             #[cfg(feature = "redis")]
             Self::Redis(error) => error.fmt(f),
         }

@@ -193,10 +193,7 @@ mod tests {
     #[test]
     fn b13_a_scope_and_a_key_never_run_into_each_other() {
         let digester = Digester::new(b"");
-        assert_ne!(
-            digester.record_key(&["op"], Some("c"), "a:b"),
-            digester.record_key(&["op"], Some("c:a"), "b")
-        );
+        assert_ne!(digester.record_key(&["op"], Some("c"), "a:b"), digester.record_key(&["op"], Some("c:a"), "b"));
         assert_ne!(digester.record_key(&["op"], None, "k"), digester.record_key(&["op"], Some(""), "k"));
     }
 

@@ -22,7 +22,7 @@
 //! |---|---|---|
 //! | `macros` | yes | `#[idempotent]` |
 //! | `redis` | no | `RedisStore`, and `redis://` in [`Idempotency::connect`] |
-//! | `conformance` | no | the suite that judges a [`Store`](store::Store) |
+//! | `conformance` | no | the suite that judges a [`Store`] |
 //!
 //! # What is guaranteed
 //!
@@ -33,9 +33,9 @@
 
 #![forbid(unsafe_code)]
 
-mod connect;
 #[cfg(feature = "conformance")]
 pub mod conformance;
+mod connect;
 mod digest;
 mod engine;
 pub mod http;
@@ -48,9 +48,9 @@ pub use engine::stats::Counts;
 pub use http::execution::Execution;
 pub use http::key_value::KeyValue;
 pub use http::refusal::{Refusal, RefusalCode};
-pub use idempotency::{Idempotency, IdempotencyBuilder};
 #[cfg(feature = "macros")]
 pub use idem_macros::idempotent;
+pub use idempotency::{Idempotency, IdempotencyBuilder};
 pub use store::MemoryStore;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;

@@ -124,7 +124,10 @@ impl<S: Sync> FromRequestParts<S> for User {
 }
 
 #[idempotent(ttl = "1h", key = "header:Idempotency-Key")]
-async fn pay(State(gate): State<Gate>, Json(order): Json<Value>) -> (StatusCode, [(HeaderName, String); 2], Json<Value>) {
+async fn pay(
+    State(gate): State<Gate>,
+    Json(order): Json<Value>,
+) -> (StatusCode, [(HeaderName, String); 2], Json<Value>) {
     let number = gate.pass().await;
     let headers = [(header::LOCATION, format!("/payments/{number}")), (header::ETAG, format!("\"rev{number}\""))];
     (StatusCode::CREATED, headers, Json(json!({ "number": number, "order": order })))

@@ -37,7 +37,6 @@ impl Server {
     }
 
     /// A `POST` of JSON under a key.
-    #[must_use]
     pub fn post(&self, path: &str, key: &str, body: &Value) -> RequestBuilder {
         self.client.post(self.url(path)).header("idempotency-key", key).json(body)
     }

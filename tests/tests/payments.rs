@@ -1,5 +1,7 @@
 //! The example program, as a person meets it.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::process::Command;
 
 use idem_tests::process::{Program, built, free_port};
@@ -30,7 +32,9 @@ async fn charged(program: &Program) -> Vec<Value> {
 /// The four answers of the second seed, and the one of the first.
 async fn walk_through(program: &Program) {
     let body = json!({ "order": "A-1", "amount": 1250 });
-    let pay = |key: Option<&'static str>| Seen::of(post(program, "/v1/payments", key.map(|key| ("x-idempotency-key", key)), &body));
+    let pay = |key: Option<&'static str>| {
+        Seen::of(post(program, "/v1/payments", key.map(|key| ("x-idempotency-key", key)), &body))
+    };
     let without = pay(None).await;
     assert_eq!((without.status, without.refusal().as_str()), (428, "missing_key"));
     let first = pay(Some("k-1")).await;
@@ -41,7 +45,8 @@ async fn walk_through(program: &Program) {
         assert_eq!(retry.header("location").as_deref(), Some("/v1/payments/1"));
     }
     assert_eq!(pay(Some("k-2")).await.status, 201);
-    let other = post(program, "/v1/payments", Some(("x-idempotency-key", "k-1")), &json!({ "order": "A-1", "amount": 9 }));
+    let other =
+        post(program, "/v1/payments", Some(("x-idempotency-key", "k-1")), &json!({ "order": "A-1", "amount": 9 }));
     assert_eq!(Seen::of(other).await.refusal(), "key_reused");
     assert_eq!(charged(program).await.len(), 2);
     let one = reqwest::get(format!("http://{}/v1/payments/1", program.address)).await.unwrap();
@@ -89,9 +94,18 @@ async fn the_curl_lines_that_it_prints_work_when_pasted() {
     }
     assert!(answers[1].contains("idempotency-replayed: true"));
     assert_eq!(answers[4], "", "the client hung up");
-    assert!(answers[5].contains("HTTP/1.1 200 ") && answers[5].contains("idempotency-replayed: true"), "{}", answers[5]);
+    assert!(
+        answers[5].contains("HTTP/1.1 200 ") && answers[5].contains("idempotency-replayed: true"),
+        "{}",
+        answers[5]
+    );
     // Ten at once: one pays, the others are told to wait or get the answer.
-    assert_eq!(answers[6].matches("\"order\":7").count() + answers[6].matches("in_progress").count(), 10, "{}", answers[6]);
+    assert_eq!(
+        answers[6].matches("\"order\":7").count() + answers[6].matches("in_progress").count(),
+        10,
+        "{}",
+        answers[6]
+    );
     let charges: Vec<Value> = serde_json::from_str(&answers[7]).unwrap();
     let orders: Vec<&Value> = charges.iter().map(|charge| &charge["order"]).collect();
     assert_eq!(orders, ["A-1", "A-2", "7"]);
@@ -125,7 +139,8 @@ async fn wrong_options_end_it_with_one_clear_line() {
 #[tokio::test]
 async fn sigterm_ends_it_when_all_is_recorded() {
     let mut program = payments(&["--delay", "100ms"]).await;
-    let paid = tokio::spawn(Seen::of(post(&program, "/pay", Some(("idempotency-key", "k")), &json!({ "orderId": "x" }))));
+    let paid =
+        tokio::spawn(Seen::of(post(&program, "/pay", Some(("idempotency-key", "k")), &json!({ "orderId": "x" }))));
     until("the claim", async || {
         let counts = reqwest::get(format!("http://{}/v1/counts", program.address)).await.ok()?;
         (counts.json::<Value>().await.ok()?["executed"] == 1).then_some(())

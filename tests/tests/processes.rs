@@ -1,5 +1,7 @@
 //! Several server processes over one Redis: killed, stopped, and continued.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use idem_tests::outside::Outside;
 use idem_tests::process::Program;
 use idem_tests::redis_server::RedisServer;

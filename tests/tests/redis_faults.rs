@@ -1,5 +1,7 @@
 //! Redis killed, stopped, full, and damaged under a running server.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use std::sync::{Arc, Mutex};
 
 use axum::Router;
@@ -154,7 +156,8 @@ async fn b32_b34_damaged_records_are_refused() {
     let under = Under::test(Gate::open()).await;
     assert_eq!(under.pay().await.status, 201);
     let (name, good) = under.the_record().await;
-    let mut damaged: Vec<Vec<u8>> = vec![b"".to_vec(), b"garbage".to_vec(), vec![0xff; 300], good[..good.len() / 3].to_vec()];
+    let mut damaged: Vec<Vec<u8>> =
+        vec![b"".to_vec(), b"garbage".to_vec(), vec![0xff; 300], good[..good.len() / 3].to_vec()];
     // Another version, another marker.
     damaged.push([b"idem2".as_slice(), &good[5..]].concat());
     damaged.push([b"idem1 X".as_slice(), &good[7..]].concat());
@@ -220,7 +223,8 @@ async fn b40_neither_keys_nor_bodies_nor_passwords_are_logged() {
         .with_writer(move || writer.clone())
         .finish();
     let mut under = Under::test(Gate::open()).await;
-    let refused = format!("{:?}", Idempotency::connect("redis://user:canary-password@127.0.0.1:1/0").await.unwrap_err());
+    let refused =
+        format!("{:?}", Idempotency::connect("redis://user:canary-password@127.0.0.1:1/0").await.unwrap_err());
     assert!(!refused.contains("canary"), "{refused}");
     let unknown = Idempotency::connect("mysql://user:canary-password@db/0").await.unwrap_err();
     assert!(!format!("{unknown} {unknown:?}").contains("canary"));

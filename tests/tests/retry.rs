@@ -1,5 +1,7 @@
 //! One request, sent more than once: design of the answers, over real TCP, for every store.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
 use idem_tests::app::{AppState, Bed, router};
 use idem_tests::gate::Gate;
 use idem_tests::over_every_store;
@@ -119,7 +121,9 @@ async fn i26_another_body_path_query_or_method_is_refused(bed: Bed) {
         Seen::of(request)
     };
     assert_eq!(send("/bound/1?a=1", "x").await.status, 200);
-    for (path, body) in [("/bound/1?a=1", "y"), ("/bound/1?a=1", ""), ("/bound/2?a=1", "x"), ("/bound/1?a=2", "x"), ("/bound/1", "x")] {
+    for (path, body) in
+        [("/bound/1?a=1", "y"), ("/bound/1?a=1", ""), ("/bound/2?a=1", "x"), ("/bound/1?a=2", "x"), ("/bound/1", "x")]
+    {
         let seen = send(path, body).await;
         assert_eq!((seen.status, seen.refusal().as_str()), (422, "key_reused"), "{path} {body}");
     }
@@ -159,7 +163,13 @@ async fn i28_two_scopes_are_two_requests(bed: Bed) {
     assert_eq!(as_user("anna").await.body, anna.body);
     assert_eq!(as_user("ben").await.body, ben.body);
     let by_header = |tenant: &str| {
-        Seen::of(server.client.post(server.url("/scoped-by-header")).header("idempotency-key", "k").header("x-tenant", tenant))
+        Seen::of(
+            server
+                .client
+                .post(server.url("/scoped-by-header"))
+                .header("idempotency-key", "k")
+                .header("x-tenant", tenant),
+        )
     };
     assert!(!by_header("a").await.replayed && !by_header("b").await.replayed && by_header("a").await.replayed);
     assert_eq!(gate.executions(), 4);
@@ -179,7 +189,8 @@ async fn b17_a_scope_that_is_missing_is_refused(bed: Bed) {
         assert_eq!((seen.status, seen.refusal().as_str()), (400, code));
     }
     // An empty user is no user, and shares nothing with another one.
-    let seen = Seen::of(server.client.post(server.url("/scoped")).header("idempotency-key", "k").header("x-user", "")).await;
+    let seen =
+        Seen::of(server.client.post(server.url("/scoped")).header("idempotency-key", "k").header("x-user", "")).await;
     assert_eq!(seen.refusal(), "missing_scope");
     assert_eq!(gate.executions(), 0);
 }
@@ -206,18 +217,36 @@ async fn b02_to_b12_malformed_keys_are_refused(bed: Bed) {
     for route in ["/required", "/optional"] {
         let request = || server.client.post(server.url(route));
         for key in [
-            &b""[..], b"\"\"", b"  ", b"\"open", b"\"bad\\escape\"", "k\u{e9}".as_bytes(), b"\"a\",\"b\"", b"a b", b"a\tb",
-            &[b'k'; 256], &[b'k'; 8192],
+            &b""[..],
+            b"\"\"",
+            b"  ",
+            b"\"open",
+            b"\"bad\\escape\"",
+            "k\u{e9}".as_bytes(),
+            b"\"a\",\"b\"",
+            b"a b",
+            b"a\tb",
+            &[b'k'; 256],
+            &[b'k'; 8192],
         ] {
             let seen = Seen::of(request().header("idempotency-key", key)).await;
-            assert_eq!((seen.status, seen.refusal().as_str()), (400, "invalid_key"), "{:?}", String::from_utf8_lossy(key));
-            assert!(key.len() < 3 || !seen.body.windows(key.len()).any(|text| text == key), "the key is not given back");
+            assert_eq!(
+                (seen.status, seen.refusal().as_str()),
+                (400, "invalid_key"),
+                "{:?}",
+                String::from_utf8_lossy(key)
+            );
+            assert!(
+                key.len() < 3 || !seen.body.windows(key.len()).any(|text| text == key),
+                "the key is not given back"
+            );
         }
         let twice = Seen::of(request().header("idempotency-key", "a").header("idempotency-key", "a")).await;
         assert_eq!((twice.status, twice.refusal().as_str()), (400, "invalid_key"));
     }
     assert_eq!(gate.executions(), 0);
-    let longest = Seen::of(server.client.post(server.url("/required")).header("idempotency-key", "k".repeat(255))).await;
+    let longest =
+        Seen::of(server.client.post(server.url("/required")).header("idempotency-key", "k".repeat(255))).await;
     assert_eq!((longest.status, gate.executions()), (200, 1));
 }
 
@@ -228,14 +257,25 @@ async fn b06_bare_and_quoted_keys_are_one(bed: Bed) {
         let seen = Seen::of(server.client.post(server.url("/required")).header("idempotency-key", key)).await;
         assert_eq!((seen.status, seen.body), (200, b"1".to_vec()), "{key}");
     }
-    let other_case = Seen::of(server.client.post(server.url("/required")).header("idempotency-key", "8E03978E-40D5")).await;
+    let other_case =
+        Seen::of(server.client.post(server.url("/required")).header("idempotency-key", "8E03978E-40D5")).await;
     assert_eq!((other_case.body, gate.executions()), (b"2".to_vec(), 2));
 }
 
 async fn b14_hostile_keys_are_inert(bed: Bed) {
     let gate = Gate::open();
     let server = serve(&bed, &gate).await;
-    let keys = ["{}", "{1}*", "*", "';DROP/**/TABLE/**/x;--", "return(redis.call('FLUSHALL'))", "../../etc/passwd", "%00", "k:1", "idem:*"];
+    let keys = [
+        "{}",
+        "{1}*",
+        "*",
+        "';DROP/**/TABLE/**/x;--",
+        "return(redis.call('FLUSHALL'))",
+        "../../etc/passwd",
+        "%00",
+        "k:1",
+        "idem:*",
+    ];
     for (number, key) in keys.iter().enumerate() {
         for replayed in [false, true] {
             let seen = Seen::of(server.client.post(server.url("/required")).header("idempotency-key", *key)).await;
@@ -256,7 +296,15 @@ async fn rejections_of_extractors_leave_no_claim(bed: Bed) {
         (pay().body("{}"), 415),
         (pay().header("content-type", json).body("{"), 400),
         (pay().header("content-type", json).body("x".repeat(3 << 20)), 413),
-        (server.client.post(server.url("/status")).header("idempotency-key", "k").header("content-type", json).body("\"x\""), 422),
+        (
+            server
+                .client
+                .post(server.url("/status"))
+                .header("idempotency-key", "k")
+                .header("content-type", json)
+                .body("\"x\""),
+            422,
+        ),
     ] {
         let seen = Seen::of(request).await;
         assert_eq!(seen.status, status);
@@ -280,8 +328,13 @@ async fn keys_from_path_query_body_and_expression(bed: Bed) {
     let number = json!({ "order": { "id": 17 } });
     let sold = json!({ "shop": "eu", "id": 7 });
     for (path, body) in [
-        ("/items/A-1", &none), ("/items/A%2d2", &none), ("/by-query?token=A-1", &none), ("/by-query?b=1&token=A-2", &none),
-        ("/by-body", &order), ("/by-body", &number), ("/by-expression", &sold),
+        ("/items/A-1", &none),
+        ("/items/A%2d2", &none),
+        ("/by-query?token=A-1", &none),
+        ("/by-query?b=1&token=A-2", &none),
+        ("/by-body", &order),
+        ("/by-body", &number),
+        ("/by-expression", &sold),
     ] {
         let first = post(path, body).await;
         let retry = post(path, body).await;
@@ -438,7 +491,8 @@ async fn a_handler_knows_its_execution(bed: Bed) {
     let server = serve(&bed, &Gate::open()).await;
     let mut seen = Vec::new();
     for route in ["/execution", "/execution-last"] {
-        let answer = Seen::of(server.client.post(server.url(route)).header("idempotency-key", "\"canary\"")).await.json();
+        let answer =
+            Seen::of(server.client.post(server.url(route)).header("idempotency-key", "\"canary\"")).await.json();
         assert_eq!((&answer["attempt"], &answer["key"]), (&json!(1), &json!("canary")));
         let (charge, mail) = (answer["charge"].as_str().unwrap(), answer["mail"].as_str().unwrap());
         assert!(charge.len() == 32 && charge != mail && !charge.contains("canary"));
@@ -460,4 +514,29 @@ async fn many_replays_are_counted(bed: Bed) {
     }
     let counts = bed.idempotency.counts();
     assert_eq!((counts.executed, counts.recorded, counts.replayed, gate.executions()), (1, 1, 1000, 1));
+}
+
+#[tokio::test]
+async fn b37_a_full_memory_store_refuses_and_drops_nothing() {
+    let store = idem_runtime::MemoryStore::with_capacity_bytes(8 * 1024);
+    let bed = Bed { idempotency: idem_runtime::Idempotency::new(store), redis: None };
+    let gate = Gate::open();
+    let server = serve(&bed, &gate).await;
+    let send = |key: usize| Seen::of(server.post("/pay", &key.to_string(), &json!(key)));
+    let mut kept = Vec::new();
+    let full = loop {
+        let seen = send(kept.len()).await;
+        if seen.status != 201 {
+            break seen;
+        }
+        kept.push(seen);
+    };
+    assert_eq!((full.status, full.refusal().as_str()), (503, "store_unavailable"));
+    assert!(kept.len() > 10, "{}", kept.len());
+    for (key, first) in kept.iter().enumerate() {
+        let retry = send(key).await;
+        assert!(retry.replayed);
+        assert_eq!(retry.body, first.body);
+    }
+    assert_eq!(gate.executions(), kept.len());
 }

@@ -28,7 +28,10 @@ struct Options {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::WARN).with_writer(std::io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::WARN)
+        .with_writer(std::io::stderr)
+        .init();
     match serve(Options::parse()).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(why) => {
@@ -40,9 +43,9 @@ async fn main() -> ExitCode {
 
 async fn serve(options: Options) -> Result<(), String> {
     let idempotency = Idempotency::connect(&options.store).await.map_err(|error| error.to_string())?;
-    let listener = TcpListener::bind(options.listen)
-        .await
-        .map_err(|error| format!("cannot listen on {}: {error}; choose another address with --listen", options.listen))?;
+    let listener = TcpListener::bind(options.listen).await.map_err(|error| {
+        format!("cannot listen on {}: {error}; choose another address with --listen", options.listen)
+    })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let state = app::AppState { idempotency: idempotency.clone(), ledger: ledger::Ledger::new(options.delay) };
     greet(address, idempotency.store_name());

@@ -1,19 +1,32 @@
 //! Expressions over the handler's arguments, evaluated by reference before the claim.
 
-use proc_macro2::{Ident, TokenStream};
+use std::collections::BTreeSet;
+
+use proc_macro2::{Delimiter, Group, Ident, TokenStream};
 use quote::{quote, quote_spanned};
 use syn::{Expr, ExprReference, ExprTuple, Token};
 
-use super::{
-    output::ends, own, own_at,
-    pattern::borrowed,
-    rebind::Parameter,
-};
+use super::{output::ends, own, own_at, pattern::borrowed, rebind::Parameter};
 use crate::model::{
     Evaluated,
-    argument::binds,
+    argument::{bindings, binds},
     policy::{Fingerprint, Key, Policy, Scope},
 };
+
+/// The bindings that the options name: they are used, even if the body does not use them.
+pub(super) fn names(policy: &Policy) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    if let Key::Expression(key) = &policy.key {
+        names.extend(key.names.iter().cloned());
+    }
+    if let Scope::Expression(scope) = &policy.scope {
+        names.extend(scope.names.iter().cloned());
+    }
+    if let Fingerprint::Expression(fingerprint) = &policy.fingerprint {
+        names.extend(fingerprint.names.iter().cloned());
+    }
+    names
+}
 
 /// Statements that bind `__arguments` to the values of all expressions.
 pub(super) fn arguments(policy: &Policy, parameters: &[Parameter<'_>], hidden: &TokenStream) -> TokenStream {
@@ -40,8 +53,10 @@ fn value(option: &str, evaluated: &Evaluated, parameters: &[Parameter<'_>]) -> T
         let conditions = parameter.conditions();
         let pattern = borrowed(&parameter.argument.pattern, names);
         let name = &parameter.name;
-        // The names are found in the tokens, where a field or a local of the expression can be taken for one.
-        quote_spanned!(own()=> #(#conditions)* #[allow(unused_variables, non_snake_case, clippy::pattern_type_mismatch)] let #pattern = &#name;)
+        // Names are searched in tokens, where a local of the expression can be taken for one: such a binding is used here.
+        let used = bindings(&pattern);
+        let conditions: Vec<_> = conditions.collect();
+        quote_spanned!(own()=> #(#conditions)* let #pattern = &#name; #(#conditions)* let _ = (#(&#used,)*);)
     });
     let method = Ident::new(option, own_at(ends(expression).0));
     let reference = by_reference(expression);
@@ -59,8 +74,10 @@ fn by_reference(expression: &Expr) -> TokenStream {
     match expression {
         Expr::Tuple(ExprTuple { elems, .. }) if !elems.is_empty() => {
             let each = elems.iter().map(by_reference);
-            let tuple = quote_spanned!(own_at(ends(expression).0)=> (#(#each,)*));
-            quote!(&#tuple)
+            let (start, end) = ends(expression);
+            let mut tuple = Group::new(Delimiter::Parenthesis, quote_spanned!(own()=> #(#each,)*));
+            tuple.set_span(own_at(end));
+            quote_spanned!(own_at(start)=> &#tuple)
         }
         other => {
             let and_token = Token![&](own_at(ends(other).0));

@@ -37,14 +37,13 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let parameters = rebind::parameters(arguments);
     let output = output::Output::new(&signature.output, &signature.ident);
 
-    let returned = if output::needs_a_named_future(signature) {
-        let future = output.future();
-        quote_spanned!(own()=> #hidden::Run<impl #future>)
-    } else {
-        let response = output.response();
-        quote_spanned!(own()=> #hidden::Replayable<#response>)
-    };
-    let emitted = emitted_signature(signature, &parameters, &hidden, returned);
+    let named_future = output::needs_a_named_future(signature);
+    let mut emitted = emitted_signature(signature, &parameters, &hidden);
+    emitted.output =
+        ReturnType::Type(arrow(&signature.output), Box::new(Type::Verbatim(output.emitted(named_future, &hidden))));
+    if named_future {
+        emitted.asyncness = None;
+    }
 
     let state_check = policy.state.as_ref().map(|state| state_check(state, &hidden));
     let request = Ident::new("__request", own());
@@ -55,16 +54,15 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     };
     let evaluated = evaluate::arguments(policy, &parameters, &hidden);
     let route = route::route(policy, &hidden);
-    let rebound = parameters.iter().map(Parameter::rebind);
+    let named = evaluate::names(policy);
+    let rebound = parameters.iter().map(|parameter| parameter.rebind(&named));
     let pin = output.pin();
     let into_response = output.into_response(&hidden);
     // Without a span of the macro's own, the user's block would be reported as having braces too many.
     let mut block = Group::new(body.delimiter(), body.stream());
     block.set_span(own_at(body.span()));
-    let wait = signature.asyncness.filter(|_| !output::needs_a_named_future(signature)).map(|_| {
-        // A future that cannot be sent is reported at the handler's name.
-        quote_spanned!(own_at(signature.ident.span())=> .await)
-    });
+    let wait = (!named_future).then(|| quote_spanned!(own()=> .await));
+    // A future that cannot be sent is reported at the handler's name.
     let run = quote_spanned!(own_at(signature.ident.span())=> #hidden::run);
 
     let content = quote_spanned! {own()=>
@@ -91,12 +89,8 @@ fn hidden_module(policy: &Policy) -> TokenStream {
     }
 }
 
-fn emitted_signature(
-    signature: &Signature,
-    parameters: &[Parameter<'_>],
-    hidden: &TokenStream,
-    returned: TokenStream,
-) -> Signature {
+/// The signature with the emitted parameters.
+fn emitted_signature(signature: &Signature, parameters: &[Parameter<'_>], hidden: &TokenStream) -> Signature {
     let mut emitted = signature.clone();
     let guarded = |ty: &dyn ToTokens| Type::Verbatim(quote_spanned!(own()=> #hidden::Guarded<#ty>));
     emitted.inputs.clear();
@@ -110,15 +104,14 @@ fn emitted_signature(
         let ty = guarded(&quote_spanned!(own()=> ()));
         emitted.inputs.push(typed(Vec::new(), &name, ty));
     }
-    if output::needs_a_named_future(signature) {
-        emitted.asyncness = None;
-    }
-    let arrow = match &signature.output {
+    emitted
+}
+
+fn arrow(output: &ReturnType) -> Token![->] {
+    match output {
         ReturnType::Type(arrow, _) => *arrow,
         ReturnType::Default => Token![->](own()),
-    };
-    emitted.output = ReturnType::Type(arrow, Box::new(Type::Verbatim(returned)));
-    emitted
+    }
 }
 
 fn argument(parameter: &Parameter<'_>, name: &Ident, ty: Type) -> FnArg {

@@ -43,34 +43,44 @@ impl Output {
         Self { response, pinned, ends }
     }
 
-    pub(super) fn response(&self) -> &TokenStream {
-        &self.response
-    }
-
-    /// The bound of the body's future.
-    pub(super) fn future(&self) -> TokenStream {
+    /// The return type of the emitted function, at the place of the user's own.
+    pub(super) fn emitted(&self, named_future: bool, hidden: &TokenStream) -> TokenStream {
         let response = &self.response;
-        quote_spanned!(own()=> ::core::future::Future<Output = #response>)
+        let (start, end) = (own_at(self.ends.0), own_at(self.ends.1));
+        let hidden = spread(hidden.clone(), self.ends.0);
+        let close = quote_spanned!(end=> >);
+        if named_future {
+            quote_spanned!(start=> #hidden::Run<impl ::core::future::Future<Output = #response #close #close)
+        } else {
+            quote_spanned!(start=> #hidden::Replayable<#response #close)
+        }
     }
 
-    /// A return that is never taken. It tells the async block its type before the body does, so that a wrong type is
+    /// A return that is never taken, and leaves no code behind. It tells the async block its type before the body does, so that a wrong type is
     /// reported at the expression that has it.
     pub(super) fn pin(&self) -> Option<TokenStream> {
         let pinned = self.pinned.as_ref()?;
+        // Shown where the type is said to come from.
+        let returned = Ident::new("__returned", own_at(self.ends.0));
         Some(quote_spanned! {own()=>
-            #[allow(unreachable_code, clippy::all, clippy::pedantic, clippy::nursery)]
-            if false {
-                let __returned: #pinned = loop {};
-                return __returned;
+            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<#pinned>::None {
+                return #returned;
             }
         })
     }
 
     /// The conversion, passed as a function: a type that is no response is then one error, at the type.
     pub(super) fn into_response(&self, hidden: &TokenStream) -> TokenStream {
-        let hidden = spread(hidden.clone(), self.ends.0);
-        let path = quote_spanned!(own_at(self.ends.0)=> #hidden::IntoResponse::);
-        let function = Ident::new("into_response", own_at(self.ends.1));
+        let hidden: TokenStream = hidden
+            .clone()
+            .into_iter()
+            .map(|mut t| {
+                t.set_span(self.ends.0);
+                t
+            })
+            .collect();
+        let path = quote_spanned!(self.ends.0=> #hidden::IntoResponse::);
+        let function = Ident::new("into_response", self.ends.1);
         quote!(#path #function)
     }
 }

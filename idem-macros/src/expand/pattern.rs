@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 
 use quote::quote_spanned;
-use syn::{FieldPat, Pat, PatIdent, PatRest, PatWild, Token, ext::IdentExt, punctuated::Punctuated};
+use syn::{FieldPat, Pat, PatIdent, PatRest, PatWild, Token, punctuated::Punctuated};
 
 use super::own;
-use crate::model::argument::binds;
+use crate::model::argument::{binds, text};
 
 /// The pattern with the bindings in `names`, and `_` for every other.
 pub(super) fn borrowed(pattern: &Pat, names: &BTreeSet<String>) -> Pat {
@@ -21,7 +21,7 @@ pub(super) fn borrowed(pattern: &Pat, names: &BTreeSet<String>) -> Pat {
         Pat::Ident(ident) => {
             let sub = ident.subpat.as_ref();
             let subpat = sub.filter(|(_, sub)| matches!(**sub, Pat::Rest(_)) || binds(sub, names));
-            if !names.contains(&ident.ident.unraw().to_string()) {
+            if !names.contains(&text(&ident.ident)) {
                 return sub.map_or_else(wild, |(_, sub)| borrowed(sub, names));
             }
             Pat::Ident(PatIdent {
@@ -58,7 +58,8 @@ pub(super) fn borrowed(pattern: &Pat, names: &BTreeSet<String>) -> Pat {
         }
         Pat::Struct(whole) => {
             let mut part = whole.clone();
-            part.fields = whole.fields.iter().filter(|field| binds(&field.pat, names)).map(|field| bound(field, names)).collect();
+            part.fields =
+                whole.fields.iter().filter(|field| binds(&field.pat, names)).map(|field| bound(field, names)).collect();
             if part.fields.len() < whole.fields.len() {
                 if !part.fields.empty_or_trailing() {
                     part.fields.push_punct(Token![,](own()));
@@ -122,7 +123,11 @@ mod tests {
         check("[a, rest @ ..]", &["rest"], "[_, rest @ ..]");
         check("Json(Order { id, mut amount, .. })", &["id"], "Json(Order { id, .. })");
         check("Json(Order { id, amount })", &["amount"], "Json(Order { amount, .. })");
-        check("Json(Order { id: OrderId(id), ref mut lines })", &["id", "lines"], "Json(Order { id: OrderId(id), lines })");
+        check(
+            "Json(Order { id: OrderId(id), ref mut lines })",
+            &["id", "lines"],
+            "Json(Order { id: OrderId(id), lines })",
+        );
         check("whole @ Json(order)", &["order"], "Json(order)");
         check("whole @ Json(order)", &["whole"], "whole");
         check("whole @ Json(order)", &["whole", "order"], "whole @ Json(order)");

@@ -1,11 +1,13 @@
 //! Parameters of the emitted function, bound again to the user's patterns within the body.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote, quote_spanned};
 use syn::{Attribute, Pat, ext::IdentExt};
 
 use super::own;
-use crate::model::argument::{Argument, bindings, is_conditional};
+use crate::model::argument::{Argument, bindings, is_conditional, text};
 
 /// An argument with the name of its parameter.
 pub(super) struct Parameter<'a> {
@@ -16,22 +18,19 @@ pub(super) struct Parameter<'a> {
 /// Names every parameter. An argument with one binding lends its name, which is what documentation shows.
 pub(super) fn parameters(arguments: &[Argument]) -> Vec<Parameter<'_>> {
     let named = |(index, argument): (usize, &Argument)| {
-        let plain = |name: &&String| {
-            !name.starts_with("__") && name.chars().all(|letter| letter.is_lowercase() || letter.is_numeric() || letter == '_')
+        let mut name = match bindings(&argument.pattern).as_slice() {
+            [name] if is_plain(&text(name)) => name.clone(),
+            _ => format_ident!("__arg{index}"),
         };
-        let name = match bindings(&argument.pattern).as_slice() {
-            [name] => Some(name).filter(plain).and_then(|name| syn::parse_str::<Ident>(name).ok()),
-            _ => None,
-        };
-        name.map_or_else(
-            || format_ident!("__arg{index}", span = own()),
-            |mut name| {
-                name.set_span(own());
-                name
-            },
-        )
+        name.set_span(own());
+        name
     };
     arguments.iter().enumerate().map(|each| Parameter { argument: each.1, name: named(each) }).collect()
+}
+
+/// Whether a name cannot meet the macro's own, nor the lint about names that are not in snake case.
+fn is_plain(name: &str) -> bool {
+    !name.starts_with("__") && name.chars().all(|letter| letter.is_lowercase() || letter.is_numeric() || letter == '_')
 }
 
 impl Parameter<'_> {
@@ -47,12 +46,15 @@ impl Parameter<'_> {
 
     /// Binds the user's pattern. The whole value moves into the body first, so that what the pattern leaves out
     /// lives as long as the body, as the arguments of a function do.
-    pub(super) fn rebind(&self) -> TokenStream {
+    pub(super) fn rebind(&self, named: &BTreeSet<String>) -> TokenStream {
         let Self { argument, name } = self;
         let conditions: Vec<_> = self.conditions().collect();
         let pattern = &argument.pattern;
         let lints = argument.attributes.iter().filter(|attribute| is_lint(attribute));
-        let rebound = quote_spanned!(own()=> #(#conditions)* #(#lints)* let #pattern = #name;);
+        // What an option names is used, even if the body does not use it.
+        let used = bindings(pattern).into_iter().filter(|binding| named.contains(&text(binding)));
+        let used = used.map(|binding| quote_spanned!(own()=> #(#conditions)* let _ = &#binding;));
+        let rebound = quote_spanned!(own()=> #(#conditions)* #(#lints)* let #pattern = #name; #(#used)*);
         match pattern {
             Pat::Ident(ident) if ident.subpat.is_none() && ident.by_ref.is_none() => rebound,
             Pat::Wild(_) => {

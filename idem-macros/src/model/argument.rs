@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use syn::{
-    Attribute, Pat, PatIdent, Type,
+    Attribute, Ident, Pat, PatIdent, Type,
     ext::IdentExt,
     visit::{self, Visit},
 };
@@ -32,32 +32,36 @@ pub(crate) fn is_conditional(attribute: &Attribute) -> bool {
     path.is_ident("cfg_attr") && list.tokens.clone().into_iter().any(|token| token.to_string() == "cfg")
 }
 
-/// The names that a pattern binds, in their order.
-pub(crate) fn bindings(pattern: &Pat) -> Vec<String> {
-    let mut names = Names(Vec::new());
-    names.visit_pat(pattern);
-    names.0
+/// What a pattern binds, in its order.
+pub(crate) fn bindings(pattern: &Pat) -> Vec<Ident> {
+    let mut bindings = Bindings(Vec::new());
+    bindings.visit_pat(pattern);
+    bindings.0
 }
 
 /// The names that the patterns of all arguments bind.
 pub(crate) fn all_bindings(arguments: &[Argument]) -> Vec<String> {
-    arguments.iter().flat_map(|argument| bindings(&argument.pattern)).collect()
+    arguments.iter().flat_map(|argument| bindings(&argument.pattern)).map(|binding| text(&binding)).collect()
 }
 
 /// Whether a pattern binds one of `names`.
 pub(crate) fn binds(pattern: &Pat, names: &BTreeSet<String>) -> bool {
-    bindings(pattern).iter().any(|name| names.contains(name))
+    bindings(pattern).iter().any(|binding| names.contains(&text(binding)))
 }
 
-struct Names(Vec<String>);
+/// A name as expressions are searched for it: `r#type` is `type`.
+pub(crate) fn text(name: &Ident) -> String {
+    name.unraw().to_string()
+}
 
-impl<'ast> Visit<'ast> for Names {
+struct Bindings(Vec<Ident>);
+
+impl<'ast> Visit<'ast> for Bindings {
     fn visit_pat_ident(&mut self, node: &'ast PatIdent) {
-        let name = node.ident.unraw().to_string();
         // A bare upper-case name is a unit struct or a constant, not a binding.
         let plain = node.by_ref.is_none() && node.mutability.is_none() && node.subpat.is_none();
-        if !(plain && name.starts_with(char::is_uppercase)) {
-            self.0.push(name);
+        if !(plain && text(&node.ident).starts_with(char::is_uppercase)) {
+            self.0.push(node.ident.clone());
         }
         visit::visit_pat_ident(self, node);
     }

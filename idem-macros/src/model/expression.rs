@@ -28,7 +28,8 @@ pub(crate) fn evaluate(
     bindings: &[String],
     errors: &mut Errors,
 ) -> Option<Evaluated> {
-    let mut check = Check { bindings, locals: locals(expression), unknown: Vec::new(), nested: 0, right: true, option, errors };
+    let mut check =
+        Check { bindings, locals: locals(expression), unknown: Vec::new(), nested: 0, right: true, option, errors };
     check.root(expression);
     check.visit_expr(expression);
     let Check { unknown, right, .. } = check;
@@ -213,7 +214,9 @@ fn formatted(text: &str) -> Vec<String> {
         let (name, form) = argument.split_once(':').unwrap_or((argument, ""));
         names.push(name.trim());
         let counts = form.split('$').rev().skip(1);
-        names.extend(counts.filter_map(|count| count.rsplit(|letter: char| !(letter.is_alphanumeric() || letter == '_')).next()));
+        names.extend(
+            counts.filter_map(|count| count.rsplit(|letter: char| !(letter.is_alphanumeric() || letter == '_')).next()),
+        );
     }
     names.retain(|name| is_name(name));
     names.into_iter().map(str::to_owned).collect()

@@ -101,7 +101,10 @@ fn bodies(arguments: &[Argument], errors: &mut Errors) {
         match reader(last) {
             Some(other) => errors.at(
                 &argument.ty,
-                format!("`{name}` and `{}` both read the body: a handler has one such argument, its last", other.name()),
+                format!(
+                    "`{name}` and `{}` both read the body: a handler has one such argument, its last",
+                    other.name()
+                ),
             ),
             None => errors.at(&argument.ty, format!("`{name}` reads the body: write it as the last argument")),
         }

@@ -75,7 +75,8 @@ pub(crate) fn fault(name: &str) -> Option<String> {
 
 /// A name near to `name` that the HTTP grammar allows.
 pub(crate) fn mended(name: &str) -> Option<String> {
-    let words: Vec<_> = name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
+    let words: Vec<_> =
+        name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     (!words.is_empty()).then(|| words.join("-"))
 }
 

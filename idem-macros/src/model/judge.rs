@@ -132,7 +132,9 @@ impl Judge<'_> {
             },
             Written::Number(number) => match status(&number) {
                 Some(status @ 400..=499) => return Some(Missing::Refuse(status)),
-                _ => say(option, &format!("{number} is no 4xx status, and a missing key is the client's mistake"), "400"),
+                _ => {
+                    say(option, &format!("{number} is no 4xx status, and a missing key is the client's mistake"), "400")
+                }
             },
             Written::Word(word) if near(&word, ["execute"]).is_some() => {
                 say(option, "a choice is in quotes", "\"execute\"")
@@ -189,7 +191,9 @@ impl Judge<'_> {
             Written::Word(word) if word == "final" => say("record", "a choice is in quotes", "\"final\""),
             _ => match value {
                 Expr::Path(path) => return Some(Record::Chosen(path.clone())),
-                Expr::Closure(_) => "`record` is the path of a function: write the closure as a `fn` and name it".to_owned(),
+                Expr::Closure(_) => {
+                    "`record` is the path of a function: write the closure as a `fn` and name it".to_owned()
+                }
                 Expr::Call(call) if call.args.is_empty() => {
                     "`record` is the path of a function, without a call: leave out the `()`".to_owned()
                 }
@@ -313,7 +317,8 @@ impl Judge<'_> {
     }
 }
 
-const CHOICES_OF_RECORD: &str = "`record` is `\"success\"`, `\"final\"`, or the path of a function over the response's head";
+const CHOICES_OF_RECORD: &str =
+    "`record` is `\"success\"`, `\"final\"`, or the path of a function over the response's head";
 
 /// A status, whatever integer type its suffix names.
 fn status(number: &str) -> Option<u16> {

@@ -49,7 +49,9 @@ pub(crate) fn extractor(ty: &Type) -> Option<Known> {
         ("Form", [_]) => Some(Known::Form),
         ("Bytes", []) if !qualified || from(&["axum", "bytes"]) => Some(Known::Bytes),
         ("String", []) if !qualified || from(&["std", "alloc"]) => Some(Known::String),
-        ("Multipart", []) if !qualified || from(&["axum", "axum_extra"]) || path_is(path, &["extract", "Multipart"]) => {
+        ("Multipart", [])
+            if !qualified || from(&["axum", "axum_extra"]) || path_is(path, &["extract", "Multipart"]) =>
+        {
             Some(Known::Multipart)
         }
         ("WebSocketUpgrade", _) => Some(Known::WebSocket),
@@ -109,7 +111,8 @@ fn path(ty: &Type) -> Option<&TypePath> {
 }
 
 fn path_is(path: &TypePath, names: &[&str]) -> bool {
-    path.path.segments.len() == names.len() && path.path.segments.iter().zip(names).all(|(part, name)| part.ident == name)
+    path.path.segments.len() == names.len()
+        && path.path.segments.iter().zip(names).all(|(part, name)| part.ident == name)
 }
 
 fn is_named(ty: &Type, name: &str) -> bool {
@@ -153,7 +156,17 @@ mod tests {
 
     #[test]
     fn takes_no_other_type_for_one() {
-        for text in ["Json", "Request", "Body", "my::Bytes", "State<String>", "Path<String>", "Query<Json<A>>", "&str", "my::Request"] {
+        for text in [
+            "Json",
+            "Request",
+            "Body",
+            "my::Bytes",
+            "State<String>",
+            "Path<String>",
+            "Query<Json<A>>",
+            "&str",
+            "my::Request",
+        ] {
             check(text, None);
         }
     }

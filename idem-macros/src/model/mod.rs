@@ -91,7 +91,8 @@ fn lease_within_ttl(options: &Options, ttl: Option<u64>, lease: Option<u64>, err
             errors.at(given, say("lease", &format!("a lease is shorter than the `ttl`, which is `{ttl}`"), &shorter));
         }
         (Slot::Absent, None) if duration::DEFAULT_LEASE >= ttl => {
-            let problem = "the `ttl` is not longer than the lease, which is `30s` unless it is given; either make it longer, or";
+            let problem =
+                "the `ttl` is not longer than the lease, which is `30s` unless it is given; either make it longer, or";
             errors.at(ttl_given, format!("`ttl`: {problem} add `lease = {shorter}`"));
         }
         _ => {}
@@ -140,7 +141,8 @@ fn content_against_body(
         Some(Known::Form) => ("a form", false),
         _ => ("", true),
     };
-    if let (Some(Key::Source(Source::Body(_))), Some(given), false) = (key, options.expression(Name::Key).given(), json) {
+    if let (Some(Key::Source(Source::Body(_))), Some(given), false) = (key, options.expression(Name::Key).given(), json)
+    {
         errors.at(given, format!("`key`: {format} is no JSON, and a JSON pointer cannot point into it"));
     }
     let slot = options.expression(Name::Fingerprint);

@@ -190,9 +190,8 @@ impl Measure {
     fn spelt(&self, unit: &str) -> Option<&'static str> {
         let lower = unit.to_lowercase();
         let spelling = self.spellings.iter().find(|(other, _)| *other == lower).map(|(_, meant)| *meant);
-        spelling.or_else(|| {
-            self.units.iter().find(|known| known.name.eq_ignore_ascii_case(unit)).map(|known| known.name)
-        })
+        spelling
+            .or_else(|| self.units.iter().find(|known| known.name.eq_ignore_ascii_case(unit)).map(|known| known.name))
     }
 
     /// A number with a fraction as it is written, and the whole quantity that it says, if there is one.

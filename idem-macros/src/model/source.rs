@@ -71,10 +71,9 @@ fn read(text: &str) -> Result<Source, Malformed> {
     };
     if !KINDS.contains(&kind) {
         return Err(match near(kind.trim(), KINDS) {
-            Some(meant) => malformed(
-                format!("`{kind}` is no source, did you mean `{meant}`?"),
-                format!("{meant}:{}", name.trim()),
-            ),
+            Some(meant) => {
+                malformed(format!("`{kind}` is no source, did you mean `{meant}`?"), format!("{meant}:{}", name.trim()))
+            }
             None => malformed(
                 format!("`{kind}` is no source, which are `header`, `path`, `query`, `body`"),
                 "header:Idempotency-Key",

@@ -73,11 +73,13 @@ impl<T: Send + 'static> Drop for Adoptable<T> {
         self.stats.count(Event::Adopted);
         tracing::debug!(parent: &self.span, "the caller has gone; the request is carried on to its end");
         let span = self.span.clone();
-        drop(self.runtime.spawn(
-            async move {
-                future.await;
-            }
-            .instrument(span),
-        ));
+        drop(
+            self.runtime.spawn(
+                async move {
+                    future.await;
+                }
+                .instrument(span),
+            ),
+        );
     }
 }

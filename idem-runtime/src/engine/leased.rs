@@ -39,8 +39,7 @@ pub(super) async fn run_leased<F: Future>(
                 return Poll::Ready(Err(panic));
             }
         }
-        let renewal =
-            renewal.get_or_insert_with(|| Box::pin(renew(Arc::clone(engine), *claim, Arc::clone(progress))));
+        let renewal = renewal.get_or_insert_with(|| Box::pin(renew(Arc::clone(engine), *claim, Arc::clone(progress))));
         let Poll::Pending = renewal.as_mut().poll(context) else { unreachable!("renewal has no end of its own") };
         Poll::Pending
     })

@@ -15,6 +15,8 @@ use crate::store::{Claim, Entry, Hold, Outcome, StoreError};
 /// The pause before a failed store call is made again; it doubles up to [`LONGEST_PAUSE`].
 const FIRST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+/// How often a claim is given back before that is left to the lease: over about two seconds.
+const GIVE_BACK_TRIES: u32 = 9;
 
 /// Whose claim it was at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -107,13 +109,13 @@ impl Engine {
         }
     }
 
-    /// Gives back a claim that nobody runs under, in the background, until it is gone or its lease has ended.
+    /// Gives back a claim that nobody runs under, in the background. Only a few tries are made, so that a store that is
+    /// down is not buried under them; what they do not achieve, the end of the lease does.
     pub(super) fn give_back_later(self: &Arc<Self>, claim: Claim) {
         let engine = Arc::clone(self);
         drop(tokio::spawn(self.live.track_future(async move {
-            let end = Instant::now() + claim.lease;
             let mut pause = FIRST_PAUSE;
-            while Instant::now() < end {
+            for _ in 0..GIVE_BACK_TRIES {
                 if let Ok(hold) = engine.within(engine.limits.store_timeout, engine.store.release(&claim)).await {
                     if hold == Hold::Held {
                         engine.stats.count(Event::Released);

@@ -292,13 +292,7 @@ async fn i40_a_lost_claim_is_signalled_to_the_work() {
     let seen = Arc::clone(&progress);
     let work = async {
         let Some(Entry::InFlight(holder)) = bench.entry().await else { panic!("no claim") };
-        let claim = Claim {
-            key: KEY,
-            owner: holder.owner,
-            fingerprint: holder.fingerprint,
-            lease: LEASE,
-            ttl: LEASE,
-        };
+        let claim = Claim { key: KEY, owner: holder.owner, fingerprint: holder.fingerprint, lease: LEASE, ttl: LEASE };
         assert_eq!(bench.store.0.memory.release(&claim).await.unwrap(), Hold::Held);
         assert!(!seen.is_lost());
         seen.lost().await;

@@ -70,7 +70,10 @@ where
             idempotency: Idempotency::from_ref(state),
             execution: Execution::of_request(&mut parts),
             method: parts.method.clone(),
-            uri: parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
+            uri: parts
+                .extensions
+                .get::<OriginalUri>()
+                .map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
             matched_path: parts.extensions.get::<MatchedPath>().cloned(),
             path_params: path_params(&mut parts).await,
             headers: parts.headers.clone(),

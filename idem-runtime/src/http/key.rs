@@ -8,13 +8,17 @@ use super::refusal::{Refusal, RefusalCode};
 use super::route::{KeySource, ScopeSource};
 
 /// The key, or `None` if the request has none.
-pub(super) fn find(source: KeySource, request: &Request, from_arguments: Option<String>) -> Result<Option<String>, Refusal> {
+pub(super) fn find(
+    source: KeySource,
+    request: &Request,
+    from_arguments: Option<String>,
+) -> Result<Option<String>, Refusal> {
     match source {
         KeySource::Header(name) => match single(&request.headers, name) {
             Single::None => Ok(None),
-            Single::One(value) => key_header::read(value)
-                .map(Some)
-                .map_err(|why| invalid(&format!("the header `{name}`"), &why)),
+            Single::One(value) => {
+                key_header::read(value).map(Some).map_err(|why| invalid(&format!("the header `{name}`"), &why))
+            }
             Single::Many => Err(invalid(&format!("the header `{name}`"), "it is sent more than once")),
         },
         KeySource::Path(name) => {

@@ -78,8 +78,21 @@ mod tests {
     #[test]
     fn b3_b7_b8_b9_b10_what_is_malformed_is_refused() {
         for bytes in [
-            &b""[..], b"\"\"", b"  ", b"\"a", b"a\"", b"\"", br#""a\x""#, br#""a","b""#, b"a b", b"\"a b\"",
-            "k\u{e9}".as_bytes(), b"\"k\xff\"", b"\"a\"b", b"a\tb", b"\"a\";",
+            &b""[..],
+            b"\"\"",
+            b"  ",
+            b"\"a",
+            b"a\"",
+            b"\"",
+            br#""a\x""#,
+            br#""a","b""#,
+            b"a b",
+            b"\"a b\"",
+            "k\u{e9}".as_bytes(),
+            b"\"k\xff\"",
+            b"\"a\"b",
+            b"a\tb",
+            b"\"a\";",
         ] {
             assert!(read_bytes(bytes).is_err(), "{:?}", String::from_utf8_lossy(bytes));
         }

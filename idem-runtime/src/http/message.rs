@@ -141,8 +141,20 @@ mod tests {
     fn b26_b27_what_must_not_come_twice_is_not_recorded() {
         let mut builder = Response::builder();
         for name in [
-            "set-cookie", "authorization", "www-authenticate", "proxy-authenticate", "proxy-anything", "connection",
-            "keep-alive", "te", "trailer", "transfer-encoding", "upgrade", "content-length", "date", "x-hop",
+            "set-cookie",
+            "authorization",
+            "www-authenticate",
+            "proxy-authenticate",
+            "proxy-anything",
+            "connection",
+            "keep-alive",
+            "te",
+            "trailer",
+            "transfer-encoding",
+            "upgrade",
+            "content-length",
+            "date",
+            "x-hop",
             "idempotency-replayed",
         ] {
             builder = builder.header(name, if name == "connection" { "X-Hop, close" } else { "canary" });
@@ -154,9 +166,16 @@ mod tests {
     #[test]
     fn b28_b29_what_cannot_be_replayed_is_refused() {
         for head in [
-            "HTTP/1.1 000 \r\n\r\n", "HTTP/1.1 99 \r\n\r\n", "HTTP/1.1 101 Switching\r\n\r\n", "HTTP/1.1 1000 X\r\n\r\n",
-            "HTTP/1.1 200 OK\r\nset-cookie: a\r\n\r\n", "HTTP/1.1 200 OK\r\nx: a\r\nb\r\n\r\n", "HTTP/1.1 200 OK\r\n",
-            "HTTP/1.1 200 OK\r\n\r\nmore", "", "garbage",
+            "HTTP/1.1 000 \r\n\r\n",
+            "HTTP/1.1 99 \r\n\r\n",
+            "HTTP/1.1 101 Switching\r\n\r\n",
+            "HTTP/1.1 1000 X\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nset-cookie: a\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nx: a\r\nb\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 200 OK\r\n\r\nmore",
+            "",
+            "garbage",
         ] {
             assert!(decode(&Bytes::from(head), Bytes::new()).is_err(), "{head:?}");
         }

@@ -33,9 +33,6 @@ pub(crate) struct Face {
 
 impl Default for Face {
     fn default() -> Self {
-        Self {
-            replayed_header: HeaderName::from_static("idempotency-replayed"),
-            render: refusal::Renderer::default(),
-        }
+        Self { replayed_header: HeaderName::from_static("idempotency-replayed"), render: refusal::Renderer::default() }
     }
 }

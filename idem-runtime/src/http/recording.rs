@@ -91,7 +91,10 @@ async fn collect(mut body: Body, limit: usize) -> Collected {
             },
             Some(Err(error)) => {
                 let read = first.unwrap_or_else(|| joined.freeze());
-                return Collected::Broken(Body::new(Resumed { read: Some(read), rest: Rest::Error(Some(error.into())) }));
+                return Collected::Broken(Body::new(Resumed {
+                    read: Some(read),
+                    rest: Rest::Error(Some(error.into())),
+                }));
             }
         };
         if read + data.len() > limit {
@@ -125,10 +128,7 @@ impl http_body::Body for Resumed {
     type Data = Bytes;
     type Error = BoxError;
 
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
+    fn poll_frame(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BoxError>>> {
         if let Some(read) = self.read.take().filter(|read| !read.is_empty()) {
             return Poll::Ready(Some(Ok(Frame::data(read))));
         }
@@ -144,7 +144,8 @@ mod tests {
     use super::*;
 
     fn frames(frames: &[&'static str], broken: bool) -> Body {
-        let mut items: Vec<Result<Bytes, BoxError>> = frames.iter().map(|text| Ok(Bytes::from_static(text.as_bytes()))).collect();
+        let mut items: Vec<Result<Bytes, BoxError>> =
+            frames.iter().map(|text| Ok(Bytes::from_static(text.as_bytes()))).collect();
         if broken {
             items.push(Err("cut".into()));
         }
@@ -197,7 +198,9 @@ mod tests {
     #[test]
     fn answers_that_invite_a_retry_are_not_final() {
         let kept: Vec<u16> = (400..500)
-            .filter(|code| StatusCode::from_u16(*code).is_ok_and(|s| s.canonical_reason().is_some() && is_final_refusal(s)))
+            .filter(|code| {
+                StatusCode::from_u16(*code).is_ok_and(|s| s.canonical_reason().is_some() && is_final_refusal(s))
+            })
             .collect();
         for code in [408, 409, 412, 421, 423, 425, 428, 429] {
             assert!(!kept.contains(&code));

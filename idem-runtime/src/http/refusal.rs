@@ -214,8 +214,9 @@ impl Refusal {
             KeySource::Path(name) => format!("in the path parameter `{name}`"),
             KeySource::Arguments => "with the request".to_owned(),
         };
-        let mut refusal = Self::new(RefusalCode::MissingKey)
-            .detail_text(format!("Send an idempotency key {place}, and the same one with every retry of this request."));
+        let mut refusal = Self::new(RefusalCode::MissingKey).detail_text(format!(
+            "Send an idempotency key {place}, and the same one with every retry of this request."
+        ));
         refusal.status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_REQUEST);
         refusal
     }

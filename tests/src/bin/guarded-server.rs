@@ -98,7 +98,9 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on http://{}", listener.local_addr()?);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
-    axum::serve(listener, router).with_graceful_shutdown(async move { terminate.recv().await.unwrap_or_default() }).await?;
+    axum::serve(listener, router)
+        .with_graceful_shutdown(async move { terminate.recv().await.unwrap_or_default() })
+        .await?;
     idempotency.drain().await;
     Ok(())
 }
