@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use proc_macro2::{TokenStream, TokenTree};
+use quote::{ToTokens, quote};
 use syn::{
     Expr, ExprPath, Ident, LitBool, LitStr, Path, Token, Type,
     ext::IdentExt,
@@ -64,9 +65,17 @@ impl Reader<'_> {
             return comma(input);
         }
         let ident = Ident::parse_any(input)?;
-        let text = ident.unraw().to_string();
+        let mut text = ident.unraw().to_string();
+        let mut written = ident.to_token_stream();
+        // `replay-status` is one name, if not a right one.
+        while input.peek(Token![-]) && input.peek2(Ident::peek_any) {
+            written.extend(input.parse::<Token![-]>()?.to_token_stream());
+            let part = Ident::parse_any(input)?;
+            text = format!("{text}-{part}");
+            part.to_tokens(&mut written);
+        }
         let Some(name) = Name::find(&text) else {
-            self.unknown(&ident, &text);
+            self.unknown(written, &text);
             if equals(input)?.is_some() {
                 unknown_value(input);
             }
@@ -164,13 +173,13 @@ impl Reader<'_> {
         true
     }
 
-    fn unknown(&mut self, ident: &Ident, text: &str) {
+    fn unknown(&mut self, written: TokenStream, text: &str) {
         let Some(meant) = Name::meant(text) else {
             let names: Vec<_> = Name::texts().map(|name| format!("`{name}`")).collect();
-            self.errors.at(ident, format!("there is no option `{text}`, the options are {}", names.join(", ")));
+            self.errors.at(written, format!("there is no option `{text}`, the options are {}", names.join(", ")));
             return;
         };
-        self.errors.at(ident, format!("there is no option `{text}`, did you mean `{}`?", meant.text()));
+        self.errors.at(written, format!("there is no option `{text}`, did you mean `{}`?", meant.text()));
         // The option that was meant is not missing as well.
         if self.options.is_absent(meant) {
             self.options.mark_broken(meant);
@@ -187,11 +196,11 @@ enum Equals {
 fn equals(input: ParseStream<'_>) -> syn::Result<Option<Equals>> {
     if input.peek(Token![==]) {
         let sign: Token![==] = input.parse()?;
-        return Ok(Some(Equals::Wrong(quote::quote!(#sign))));
+        return Ok(Some(Equals::Wrong(quote!(#sign))));
     }
     if input.peek(Token![:]) && !input.peek(Token![::]) {
         let sign: Token![:] = input.parse()?;
-        return Ok(Some(Equals::Wrong(quote::quote!(#sign))));
+        return Ok(Some(Equals::Wrong(quote!(#sign))));
     }
     Ok(input.parse::<Option<Token![=]>>()?.map(Equals::Right))
 }
@@ -202,8 +211,10 @@ fn read_value(input: ParseStream<'_>, name: Name) -> syn::Result<Value> {
             let text: LitStr = input.parse()?;
             Err(syn::Error::new(text.span(), format!("write `{} = {}`, without quotes", name.text(), text.value())))
         }
-        Name::State => input.parse().map(Value::State),
-        Name::Crate => input.call(Path::parse_mod_style).map(Value::Crate),
+        Name::State => input.parse().map(Value::State).map_err(|error| expected("a type", name, &error)),
+        Name::Crate => {
+            input.call(Path::parse_mod_style).map(Value::Crate).map_err(|error| expected("a path", name, &error))
+        }
         // A keyword, as in `record = final`: the value's judge knows that its quotes are missing.
         _ if is_keyword(input) => {
             let path = Ident::parse_any(input)?.into();
@@ -224,6 +235,11 @@ fn unknown_value(input: ParseStream<'_>) {
     if ahead.parse::<Expr>().is_ok() && at_end(&ahead) {
         input.advance_to(&ahead);
     }
+}
+
+/// An error for a reader of the attribute, instead of a list of tokens.
+fn expected(what: &str, name: Name, error: &syn::Error) -> syn::Error {
+    syn::Error::new(error.span(), format!("expected {what}, as in `{} = {}`", name.text(), name.example()))
 }
 
 /// Whether the value is one keyword that is no value.
@@ -252,7 +268,7 @@ fn comma(input: ParseStream<'_>) -> syn::Result<()> {
 /// Two neighbours, for an error that spans both.
 struct Pair<'a, A, B>(&'a A, &'a B);
 
-impl<A: quote::ToTokens, B: quote::ToTokens> quote::ToTokens for Pair<'_, A, B> {
+impl<A: ToTokens, B: ToTokens> ToTokens for Pair<'_, A, B> {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         self.0.to_tokens(tokens);
         self.1.to_tokens(tokens);

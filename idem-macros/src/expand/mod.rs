@@ -9,7 +9,7 @@ mod pattern;
 mod rebind;
 mod route;
 
-use proc_macro2::{Group, Ident, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, Pat, PatIdent, PatType, ReturnType, Signature, Token, Type};
 
@@ -40,12 +40,12 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let named_future = output::needs_a_named_future(signature);
     let mut emitted = emitted_signature(signature, &parameters, &hidden);
     emitted.output =
-        ReturnType::Type(arrow(&signature.output), Box::new(Type::Verbatim(output.emitted(named_future, &hidden))));
+        ReturnType::Type(arrow(&signature.output), Box::new(Type::Verbatim(output.emitted(named_future, policy))));
     if named_future {
         emitted.asyncness = None;
     }
 
-    let state_check = policy.state.as_ref().map(|state| state_check(state, &hidden));
+    let state_check = policy.state.as_ref().map(|state| state_check(state, policy));
     let request = Ident::new("__request", own());
     let guarded = guarded_name(&parameters);
     let opened = match parameters.last() {
@@ -57,36 +57,71 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let named = evaluate::names(policy);
     let rebound = parameters.iter().map(|parameter| parameter.rebind(&named));
     let pin = output.pin();
-    let into_response = output.into_response(&hidden);
+    let conversion = output.conversion(policy);
     // Without a span of the macro's own, the user's block would be reported as having braces too many.
     let mut block = Group::new(body.delimiter(), body.stream());
     block.set_span(own_at(body.span()));
-    let wait = (!named_future).then(|| quote_spanned!(own()=> .await));
     // A future that cannot be sent is reported at the handler's name.
-    let run = quote_spanned!(own_at(signature.ident.span())=> #hidden::run);
+    let place = own_at(signature.ident.span());
+    let hidden_here = hidden_module_at(policy, place);
+    let run = call(
+        quote_spanned!(place=> #hidden_here::run),
+        quote_spanned! {own()=>
+            #route, #request, __arguments,
+            async move {
+                #(#rebound)*
+                #pin
+                #block
+            },
+            #conversion
+        },
+    );
+    let run = if named_future {
+        run
+    } else {
+        // Without this call, the error would come with the advice to remove an `.await` that the user cannot see.
+        let future = call(quote_spanned!(place=> ::core::future::IntoFuture::into_future), run);
+        quote_spanned!(own()=> #future.await)
+    };
 
     let content = quote_spanned! {own()=>
         #(#inner)*
         #state_check
         let (#request, #opened) = #hidden::open(#guarded);
         #evaluated
-        #run(#route, #request, __arguments, async move {
-            #(#rebound)*
-            #pin
-            #block
-        }, #into_response) #wait
+        #run
     };
     let mut whole = Group::new(body.delimiter(), content);
     whole.set_span(own_at(body.span()));
     quote!(#(#attributes)* #visibility #emitted #whole)
 }
 
-/// The one module that every path of the expansion goes through.
+/// A call, all of it shown where the function's path is.
+fn call(function: TokenStream, arguments: TokenStream) -> TokenStream {
+    let mut parentheses = Group::new(Delimiter::Parenthesis, arguments);
+    parentheses.set_span(output::ends(&function).0);
+    quote!(#function #parentheses)
+}
+
+/// The one module that every path of the expansion goes through. A wrong `crate` is shown where it is written.
 fn hidden_module(policy: &Policy) -> TokenStream {
     match &policy.runtime {
         Some(runtime) => quote_spanned!(own()=> #runtime::__private),
         None => quote_spanned!(own()=> ::idem_runtime::__private),
     }
+}
+
+/// The same, for a path that is shown to the user at `place`.
+fn hidden_module_at(policy: &Policy, place: Span) -> TokenStream {
+    let Some(runtime) = &policy.runtime else { return quote_spanned!(place=> ::idem_runtime::__private) };
+    let path = quote_spanned!(place=> #runtime::__private);
+    // Only the place changes: a `$crate` means what its hygiene says.
+    path.into_iter().map(|token| located(token, place)).collect()
+}
+
+fn located(mut token: TokenTree, place: Span) -> TokenTree {
+    token.set_span(token.span().located_at(place));
+    token
 }
 
 /// The signature with the emitted parameters.
@@ -132,8 +167,7 @@ fn guarded_name(parameters: &[Parameter<'_>]) -> Ident {
 }
 
 /// Names the router state where the attribute names it, so that a state without a store is reported there.
-fn state_check(state: &Type, hidden: &TokenStream) -> TokenStream {
-    let place = output::ends(state);
-    let check = quote_spanned!(own_at(place.0)=> #hidden::state_provides_idempotency);
-    quote_spanned!(own_at(place.1)=> const { #check::<#state>() };)
+fn state_check(state: &Type, policy: &Policy) -> TokenStream {
+    let hidden = hidden_module(policy);
+    quote_spanned!(own()=> const { #hidden::state_provides_idempotency::<#state>() };)
 }

@@ -8,8 +8,8 @@ use syn::{
     visit_mut::{self, VisitMut},
 };
 
-use super::{own, own_at};
-use crate::model::known::peeled;
+use super::{hidden_module_at, own, own_at};
+use crate::model::{known::peeled, policy::Policy};
 
 /// The type that the user's body yields.
 pub(super) struct Output {
@@ -44,10 +44,10 @@ impl Output {
     }
 
     /// The return type of the emitted function, at the place of the user's own.
-    pub(super) fn emitted(&self, named_future: bool, hidden: &TokenStream) -> TokenStream {
+    pub(super) fn emitted(&self, named_future: bool, policy: &Policy) -> TokenStream {
         let response = &self.response;
         let (start, end) = (own_at(self.ends.0), own_at(self.ends.1));
-        let hidden = spread(hidden.clone(), self.ends.0);
+        let hidden = hidden_module_at(policy, start);
         let close = quote_spanned!(end=> >);
         if named_future {
             quote_spanned!(start=> #hidden::Run<impl ::core::future::Future<Output = #response #close #close)
@@ -61,24 +61,18 @@ impl Output {
     pub(super) fn pin(&self) -> Option<TokenStream> {
         let pinned = self.pinned.as_ref()?;
         // Shown where the type is said to come from.
-        let returned = Ident::new("__returned", own_at(self.ends.0));
+        let returned = Ident::new("__returned", self.ends.0);
         Some(quote_spanned! {own()=>
-            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<#pinned>::None {
+            if let ::core::option::Option::Some(#returned) = ::core::option::Option::<#pinned>::None {
                 return #returned;
             }
         })
     }
 
-    /// The conversion, passed as a function: a type that is no response is then one error, at the type.
-    pub(super) fn into_response(&self, hidden: &TokenStream) -> TokenStream {
-        let hidden: TokenStream = hidden
-            .clone()
-            .into_iter()
-            .map(|mut t| {
-                t.set_span(self.ends.0);
-                t
-            })
-            .collect();
+    /// The conversion, passed as a function: a type that is no response is then one error, at the type. Its span is the
+    /// type's own, so that it is the same error as that of an `impl IntoResponse`.
+    pub(super) fn conversion(&self, policy: &Policy) -> TokenStream {
+        let hidden = hidden_module_at(policy, self.ends.0);
         let path = quote_spanned!(self.ends.0=> #hidden::IntoResponse::);
         let function = Ident::new("into_response", self.ends.1);
         quote!(#path #function)
@@ -132,13 +126,4 @@ pub(super) fn ends(tokens: &impl ToTokens) -> (Span, Span) {
     let first = tokens.next().map_or_else(own, |token| token.span());
     let last = tokens.last().map_or(first, |token| token.span());
     (first, last)
-}
-
-/// Tokens moved to another place; their hygiene stays.
-fn spread(tokens: TokenStream, place: Span) -> TokenStream {
-    let moved = tokens.into_iter().map(|mut token| {
-        token.set_span(token.span().located_at(place));
-        token
-    });
-    moved.collect()
 }

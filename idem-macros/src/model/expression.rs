@@ -16,7 +16,7 @@ use crate::{errors::Errors, near::did_you_mean};
 
 /// An expression, with the arguments' bindings that it names.
 pub(crate) struct Evaluated {
-    pub(crate) expression: Expr,
+    pub(crate) expression: Box<Expr>,
     pub(crate) names: BTreeSet<String>,
 }
 
@@ -39,7 +39,7 @@ pub(crate) fn evaluate(
     (right && unknown.is_empty()).then(|| {
         let mut names = BTreeSet::new();
         named(expression.to_token_stream(), bindings, &mut names);
-        Evaluated { expression: expression.clone(), names }
+        Evaluated { expression: Box::new(expression.clone()), names }
     })
 }
 
@@ -68,8 +68,8 @@ fn no_argument(handler: &Ident, ident: &Ident, bindings: &[String]) -> String {
         return format!("`{handler}` has no argument `{ident}`: none of its arguments has a name");
     }
     let meant = did_you_mean(&ident.to_string(), bindings.iter().map(String::as_str));
-    let meant = meant.map_or(String::from(":"), |meant| format!(", {meant}"));
-    format!("`{handler}` has no argument `{ident}`{meant} its arguments are {}", known.join(", "))
+    let meant = meant.map_or(String::from(": its"), |meant| format!(", {meant} Its"));
+    format!("`{handler}` has no argument `{ident}`{meant} arguments are {}", known.join(", "))
 }
 
 /// The names that the expression itself binds.

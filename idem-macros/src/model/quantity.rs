@@ -68,7 +68,7 @@ impl Measure {
     pub(crate) fn show(&self, mut quantity: u64) -> String {
         let mut text = String::new();
         for unit in self.units.iter().filter(|unit| unit.shown) {
-            let fits = if self.compound { quantity >= unit.size } else { quantity % unit.size == 0 };
+            let fits = if self.compound { quantity >= unit.size } else { quantity.is_multiple_of(unit.size) };
             if fits && quantity > 0 {
                 text.push_str(&format!("{}{}", quantity / unit.size, unit.name));
                 quantity %= unit.size;
@@ -204,7 +204,7 @@ impl Measure {
             let scale = 10u64.checked_pow(u32::try_from(part.len()).ok()?)?;
             let part = part.parse::<u64>().ok()?.checked_mul(unit)?;
             let whole = if whole.is_empty() { 0 } else { whole.parse::<u64>().ok()? };
-            whole.checked_mul(unit)?.checked_add((part % scale == 0).then_some(part / scale)?)
+            whole.checked_mul(unit)?.checked_add(part.is_multiple_of(scale).then_some(part / scale)?)
         };
         (&rest[..number.len() + unit.len()], whole())
     }

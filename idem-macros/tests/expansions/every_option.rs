@@ -1,0 +1,74 @@
+// #[idempotent(ttl = "1h30m", key = (user.tenant, order.id), scope = format!("{tenant}"), operation = "orders/create", missing = 428, replay_status = 200, record = policies::keep, on_failure = "keep", in_flight = "wait:2s", lease = "10s", fingerprint = &order, max_response = "64KiB", state = AppState)]
+// async fn create(Path((tenant, _)): Path<(String, u64)>, user: User, Json(mut order): Json<Order>) -> impl IntoResponse {
+//     order.close()
+// }
+
+async fn create(
+    tenant: Path<(String, u64)>,
+    user: User,
+    order: ::idem_runtime::__private::Guarded<Json<Order>>,
+) -> ::idem_runtime::__private::Replayable<impl IntoResponse> {
+    const { ::idem_runtime::__private::state_provides_idempotency::<AppState>() };
+    let (__request, order) = ::idem_runtime::__private::open(order);
+    let __arguments = ::idem_runtime::__private::Arguments::new();
+    let __arguments = {
+        let user = &user;
+        let _ = (&user,);
+        let Json(order) = &order;
+        let _ = (&order,);
+        let __arguments = __arguments.key(&(&user.tenant, &order.id));
+        __arguments
+    };
+    let __arguments = {
+        let Path((tenant, _)) = &tenant;
+        let _ = (&tenant,);
+        let __arguments = __arguments.scope(&format!("{tenant}"));
+        __arguments
+    };
+    let __arguments = {
+        let Json(order) = &order;
+        let _ = (&order,);
+        let __arguments = __arguments.fingerprint(&&order);
+        __arguments
+    };
+    ::core::future::IntoFuture::into_future(
+            ::idem_runtime::__private::run(
+                {
+                    static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
+                        operation: ::core::option::Option::Some("orders/create"),
+                        ttl: ::idem_runtime::__private::Duration::from_millis(5400000),
+                        lease: ::idem_runtime::__private::Duration::from_millis(10000),
+                        key: ::idem_runtime::__private::KeySource::Arguments,
+                        scope: ::idem_runtime::__private::ScopeSource::Arguments,
+                        missing: ::idem_runtime::__private::Missing::Refuse(428),
+                        replay_status: ::core::option::Option::Some(200),
+                        record: ::idem_runtime::__private::Recorded::Chosen(
+                            policies::keep,
+                        ),
+                        on_failure: ::idem_runtime::__private::OnFailure::Keep,
+                        in_flight: ::idem_runtime::__private::InFlight::Wait(
+                            ::idem_runtime::__private::Duration::from_millis(2000),
+                        ),
+                        fingerprint: ::idem_runtime::__private::Content::Arguments,
+                        max_response: 65536,
+                    };
+                    &__ROUTE
+                },
+                __request,
+                __arguments,
+                async move {
+                    let tenant = tenant;
+                    let Path((tenant, _)) = tenant;
+                    let _ = &tenant;
+                    let user = user;
+                    let _ = &user;
+                    let order = order;
+                    let Json(mut order) = order;
+                    let _ = &order;
+                    { order.close() }
+                },
+                ::idem_runtime::__private::IntoResponse::into_response,
+            ),
+        )
+        .await
+}

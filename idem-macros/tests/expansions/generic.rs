@@ -1,0 +1,53 @@
+// #[idempotent(ttl = "1h", key = "path:id", scope = "header:X-Tenant", missing = 404)]
+// async fn charge<G: Gateway>(State(gateway): State<G>, order: Json<Order>) -> Result<Json<impl Serialize>, StatusCode>
+// where
+//     G: Clone,
+// {
+//     gateway.charge(order.0).await.map(Json)
+// }
+
+fn charge<G: Gateway>(
+    gateway: State<G>,
+    order: ::idem_runtime::__private::Guarded<Json<Order>>,
+) -> ::idem_runtime::__private::Run<
+    impl ::core::future::Future<Output = Result<Json<impl Serialize>, StatusCode>>,
+>
+where
+    G: Clone,
+{
+    let (__request, order) = ::idem_runtime::__private::open(order);
+    let __arguments = ::idem_runtime::__private::Arguments::new();
+    ::idem_runtime::__private::run(
+        {
+            static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
+                operation: ::core::option::Option::None,
+                ttl: ::idem_runtime::__private::Duration::from_millis(3600000),
+                lease: ::idem_runtime::__private::Duration::from_millis(30000),
+                key: ::idem_runtime::__private::KeySource::Path("id"),
+                scope: ::idem_runtime::__private::ScopeSource::Header("x-tenant"),
+                missing: ::idem_runtime::__private::Missing::Refuse(404),
+                replay_status: ::core::option::Option::None,
+                record: ::idem_runtime::__private::Recorded::Final,
+                on_failure: ::idem_runtime::__private::OnFailure::Retry,
+                in_flight: ::idem_runtime::__private::InFlight::Reject,
+                fingerprint: ::idem_runtime::__private::Content::Body,
+                max_response: 1048576,
+            };
+            &__ROUTE
+        },
+        __request,
+        __arguments,
+        async move {
+            let gateway = gateway;
+            let State(gateway) = gateway;
+            let order = order;
+            if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
+                Result<Json<_>, StatusCode>,
+            >::None {
+                return __returned;
+            }
+            { gateway.charge(order.0).await.map(Json) }
+        },
+        ::idem_runtime::__private::IntoResponse::into_response,
+    )
+}

@@ -1,0 +1,44 @@
+// #[idempotent(ttl = "1d", crate = crate::runtime)]
+// pub async fn ping() {}
+
+pub async fn ping(
+    __guarded: crate::runtime::__private::Guarded<()>,
+) -> crate::runtime::__private::Replayable<()> {
+    let (__request, ()) = crate::runtime::__private::open(__guarded);
+    let __arguments = crate::runtime::__private::Arguments::new();
+    ::core::future::IntoFuture::into_future(
+            crate::runtime::__private::run(
+                {
+                    static __ROUTE: crate::runtime::__private::Route = crate::runtime::__private::Route {
+                        operation: ::core::option::Option::None,
+                        ttl: crate::runtime::__private::Duration::from_millis(86400000),
+                        lease: crate::runtime::__private::Duration::from_millis(30000),
+                        key: crate::runtime::__private::KeySource::Header(
+                            "idempotency-key",
+                        ),
+                        scope: crate::runtime::__private::ScopeSource::None,
+                        missing: crate::runtime::__private::Missing::Refuse(400),
+                        replay_status: ::core::option::Option::None,
+                        record: crate::runtime::__private::Recorded::Final,
+                        on_failure: crate::runtime::__private::OnFailure::Retry,
+                        in_flight: crate::runtime::__private::InFlight::Reject,
+                        fingerprint: crate::runtime::__private::Content::Body,
+                        max_response: 1048576,
+                    };
+                    &__ROUTE
+                },
+                __request,
+                __arguments,
+                async move {
+                    if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
+                        (),
+                    >::None {
+                        return __returned;
+                    }
+                    {}
+                },
+                crate::runtime::__private::IntoResponse::into_response,
+            ),
+        )
+        .await
+}

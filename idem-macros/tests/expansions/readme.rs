@@ -1,0 +1,57 @@
+// #[idempotent(ttl = "1h", key = "header:Idempotency-Key")]
+// async fn pay(State(db): State<Db>, user: AuthUser, Json(order): Json<Order>) -> Result<impl IntoResponse, AppError> {
+//     let payment = db.pay(user.id, order).await?;
+//     Ok((StatusCode::CREATED, Json(payment)))
+// }
+
+async fn pay(
+    db: State<Db>,
+    user: AuthUser,
+    order: ::idem_runtime::__private::Guarded<Json<Order>>,
+) -> ::idem_runtime::__private::Replayable<Result<impl IntoResponse, AppError>> {
+    let (__request, order) = ::idem_runtime::__private::open(order);
+    let __arguments = ::idem_runtime::__private::Arguments::new();
+    ::core::future::IntoFuture::into_future(
+            ::idem_runtime::__private::run(
+                {
+                    static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
+                        operation: ::core::option::Option::None,
+                        ttl: ::idem_runtime::__private::Duration::from_millis(3600000),
+                        lease: ::idem_runtime::__private::Duration::from_millis(30000),
+                        key: ::idem_runtime::__private::KeySource::Header(
+                            "idempotency-key",
+                        ),
+                        scope: ::idem_runtime::__private::ScopeSource::None,
+                        missing: ::idem_runtime::__private::Missing::Refuse(400),
+                        replay_status: ::core::option::Option::None,
+                        record: ::idem_runtime::__private::Recorded::Final,
+                        on_failure: ::idem_runtime::__private::OnFailure::Retry,
+                        in_flight: ::idem_runtime::__private::InFlight::Reject,
+                        fingerprint: ::idem_runtime::__private::Content::Body,
+                        max_response: 1048576,
+                    };
+                    &__ROUTE
+                },
+                __request,
+                __arguments,
+                async move {
+                    let db = db;
+                    let State(db) = db;
+                    let user = user;
+                    let order = order;
+                    let Json(order) = order;
+                    if let ::core::option::Option::Some(__returned) = ::core::option::Option::<
+                        Result<_, AppError>,
+                    >::None {
+                        return __returned;
+                    }
+                    {
+                        let payment = db.pay(user.id, order).await?;
+                        Ok((StatusCode::CREATED, Json(payment)))
+                    }
+                },
+                ::idem_runtime::__private::IntoResponse::into_response,
+            ),
+        )
+        .await
+}
