@@ -9,6 +9,7 @@ pub mod outside;
 pub mod process;
 pub mod redis_server;
 pub mod server;
+pub mod ui;
 
 /// Something that should happen soon did not: the longest any test waits before it calls that a failure.
 pub const PATIENCE: std::time::Duration = std::time::Duration::from_secs(60);

@@ -5,8 +5,14 @@ use super::verdict::{Failure, Verdict, holds, same};
 use super::{Damage, Harness};
 use crate::store::{Claim, ClaimOutcome, Entry, Hold, Store, StoreError};
 
+/// More than would find room by chance in what is left over.
+const RUNNING: usize = 24;
+
 pub(super) async fn full<H: Harness>(stage: &Stage<'_, H>) -> Verdict {
-    let running = stage.held().await?;
+    let mut running = Vec::new();
+    for _ in 0..RUNNING {
+        running.push(stage.held().await?);
+    }
     let given_up = stage.held().await?;
     let orphan = stage.abandoned().await?;
     let recorded = stage.recorded().await?;
@@ -21,11 +27,12 @@ pub(super) async fn full<H: Harness>(stage: &Stage<'_, H>) -> Verdict {
 
 async fn while_full<H: Harness>(
     stage: &Stage<'_, H>,
-    running: Claim,
+    all_running: Vec<Claim>,
     given_up: Claim,
     orphan: Claim,
     (finished, finished_as): (Claim, crate::store::Record),
 ) -> Verdict {
+    let [running, ..] = all_running[..] else { return Ok(()) };
     let refused = stage.there().claim(&stage.claim()).await;
     holds("a new claim is refused", &refused, matches!(refused, Err(StoreError::Full)))?;
 
@@ -39,9 +46,11 @@ async fn while_full<H: Harness>(
     let taken = stage.there().take_over(&heir, orphan.owner).await?;
     same("take_over", taken, ClaimOutcome::Claimed { attempt: 2 })?;
 
-    // That it was done can always be recorded.
-    same("complete", stage.here().complete(&running, 1, &tombstone()).await?, Hold::Held)?;
-    seen(stage, &running, &Entry::Completed(record(&running, 1, tombstone()))).await?;
+    // That it was done can always be recorded, by all of them.
+    for claim in &all_running {
+        same("complete", stage.here().complete(claim, 1, &tombstone()).await?, Hold::Held)?;
+        seen(stage, claim, &Entry::Completed(record(claim, 1, tombstone()))).await?;
+    }
     same("release", stage.here().release(&given_up).await?, Hold::Held)
 }
 

@@ -229,6 +229,8 @@ pub fn cases<H: Harness>() -> Vec<Case<H>> {
         races::many_claim["I1"],
         races::many_take_over["I1", "I16"],
         races::many_complete["I13", "I17"],
+        races::late_owner_renews_or_is_replaced["I2", "I14", "I16"],
+        races::late_owner_completes_or_is_replaced["I13", "I14", "I16"],
         races::owners_come_and_go["I1", "I2", "I13", "I14"],
         races::owners_die["I13", "I14", "I16", "I31"],
     ]

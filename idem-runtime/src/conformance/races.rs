@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use parking_lot::Mutex;
 
 use super::Harness;
-use super::stage::{Stage, holder, outcome, record, rival, seen};
+use super::stage::{Stage, fresh, holder, outcome, record, rival, seen};
 use super::verdict::{Failure, Verdict, holds, same};
 use crate::store::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store};
 
@@ -66,6 +66,72 @@ pub(super) async fn many_complete<H: Harness>(stage: &Stage<'_, H>) -> Verdict {
         same("complete", answer, if is_owner { Hold::Held } else { Hold::Lost })?;
     }
     seen(stage, &claim, &Entry::Completed(record(&claim, 1, result))).await
+}
+
+/// How many keys the owner and the heirs fight for, one after the other.
+const FIGHTS: usize = 24;
+
+pub(super) async fn late_owner_renews_or_is_replaced<H: Harness>(stage: &Stage<'_, H>) -> Verdict {
+    let lease = stage.claim().lease;
+    for dead in dead_owners(stage).await? {
+        let answers = stage
+            .race(4, |number, store| {
+                let claim = if number == 0 { Claim { lease, ..dead } } else { Claim { lease, ..rival(&dead) } };
+                async move {
+                    let is_owner = claim.owner == dead.owner;
+                    let won = if is_owner {
+                        store.renew(&claim).await? == Hold::Held
+                    } else {
+                        store.take_over(&claim, dead.owner).await? == (ClaimOutcome::Claimed { attempt: 2 })
+                    };
+                    Ok((won, holder(&claim, if is_owner { 1 } else { 2 })))
+                }
+            })
+            .await?;
+        let winners: Vec<_> = answers.into_iter().filter(|(won, _)| *won).collect();
+        let [(_, winner)] = winners.as_slice() else {
+            return Err(Failure::new(format!("owners after a renewal and a take-over at once: {winners:?}")));
+        };
+        seen(stage, &dead, &Entry::InFlight(*winner)).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn late_owner_completes_or_is_replaced<H: Harness>(stage: &Stage<'_, H>) -> Verdict {
+    let lease = stage.claim().lease;
+    for dead in dead_owners(stage).await? {
+        let result = outcome();
+        let answers = stage
+            .race(4, |number, store| {
+                let heir = Claim { lease, ..rival(&dead) };
+                let result = result.clone();
+                async move {
+                    if number == 0 {
+                        let held = store.complete(&dead, 1, &result).await? == Hold::Held;
+                        return Ok(held.then(|| Entry::Completed(record(&dead, 1, result))));
+                    }
+                    let taken = store.take_over(&heir, dead.owner).await? == (ClaimOutcome::Claimed { attempt: 2 });
+                    Ok(taken.then(|| Entry::InFlight(holder(&heir, 2))))
+                }
+            })
+            .await?;
+        let winners: Vec<_> = answers.into_iter().flatten().collect();
+        let [winner] = winners.as_slice() else {
+            return Err(Failure::new(format!("owners after a completion and a take-over at once: {winners:?}")));
+        };
+        seen(stage, &dead, winner).await?;
+    }
+    Ok(())
+}
+
+/// Claims whose leases have all ended with one tick.
+async fn dead_owners<H: Harness>(stage: &Stage<'_, H>) -> Result<Vec<Claim>, Failure> {
+    let claims: Vec<_> = (0..FIGHTS).map(|_| stage.short_claim()).collect();
+    for claim in &claims {
+        fresh(stage.here(), claim).await?;
+    }
+    stage.tick().await;
+    Ok(claims)
 }
 
 /// A key that many want, and what is known about it.

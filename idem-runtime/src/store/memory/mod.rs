@@ -35,7 +35,7 @@ const BUCKETS_WHEN_FULL: usize = 64;
 /// [`Store`].
 ///
 /// - It is **bounded**: by 256 MiB, or as said with [`with_capacity_bytes`](Self::with_capacity_bytes). A record takes
-///   its own size plus 240 bytes. A full store refuses new claims with [`StoreError::Full`]; it never drops a claim or
+///   its own size plus 200 bytes. A full store refuses new claims with [`StoreError::Full`]; it never drops a claim or
 ///   an unexpired record.
 /// - What has ended is removed little by little by the claims that follow, and all at once by [`sweep`](Self::sweep).
 ///   There is no background task.
@@ -94,7 +94,7 @@ impl MemoryStore {
         self.inner.room.bound()
     }
 
-    /// How many bytes the entries take: for each its payload and 240 bytes.
+    /// How many bytes the entries take: for each its payload and 200 bytes.
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.inner.room.taken()
@@ -198,9 +198,9 @@ impl Store for MemoryStore {
 
     async fn complete(&self, claim: &Claim, attempt: u32, outcome: &Outcome) -> Result<Hold, StoreError> {
         let inner = &*self.inner;
-        let mut payload = Payload::copy(outcome);
+        let payload = Payload::copy(outcome).ok_or(StoreError::Full)?;
         inner.with_room(|| {
-            inner.on(claim.key, |shard, at, now| shard.complete(at, claim, attempt, &mut payload, now, &inner.room))
+            inner.on(claim.key, |shard, at, now| shard.complete(at, claim, attempt, &payload, now, &inner.room))
         })
     }
 

@@ -8,7 +8,7 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::{Entry as Place, OccupiedEntry};
 
 use super::clock::Moment;
-use super::entry::{Kept, Payload, State};
+use super::entry::{Kept, Payload};
 use super::room::{ENTRY_BYTES, NoRoom, Room};
 use crate::digest::RecordKey;
 use crate::store::{Claim, ClaimOutcome, Entry, Hold, OwnerToken, RESERVED_HEAD};
@@ -89,7 +89,7 @@ impl Shard {
     ) -> Result<ClaimOutcome, NoRoom> {
         match self.live(at, now) {
             Some(mut slot) if slot.get().kept.was_abandoned_by(from, now) && from != claim.owner => {
-                let attempt = slot.get().kept.attempt.saturating_add(1);
+                let attempt = slot.get().kept.attempt().saturating_add(1);
                 slot.get_mut().hold(claim, attempt, now);
                 Ok(ClaimOutcome::Claimed { attempt })
             }
@@ -108,28 +108,25 @@ impl Shard {
         Hold::Held
     }
 
-    /// Takes `payload` if it becomes the record.
     pub(super) fn complete(
         &mut self,
         at: Address,
         claim: &Claim,
         attempt: u32,
-        payload: &mut Payload,
+        payload: &Payload,
         now: Moment,
         room: &Room,
     ) -> Result<Hold, NoRoom> {
         let Some(mut slot) = self.live(at, now) else { return Ok(Hold::Lost) };
         let slot = slot.get_mut();
-        if slot.kept.owner != claim.owner {
+        if !slot.kept.belongs_to(claim.owner) {
             return Ok(Hold::Lost);
         }
-        if let State::Done(_) = slot.kept.state {
+        if slot.kept.is_done() {
             return Ok(Hold::Held);
         }
         room.exchange(slot.kept.bytes(), ENTRY_BYTES + payload.len())?;
-        slot.kept.fingerprint = claim.fingerprint;
-        slot.kept.attempt = attempt;
-        slot.kept.state = State::Done(std::mem::take(payload));
+        slot.kept.complete(claim.fingerprint, attempt, payload.clone());
         slot.ends = now.after(claim.ttl);
         Ok(Hold::Held)
     }
@@ -152,10 +149,11 @@ impl Shard {
     /// Looks through the next `buckets` buckets, at most once round, and removes what has ended.
     pub(super) fn sweep(&mut self, buckets: usize, now: Moment, room: &Room) -> Swept {
         let mut swept = Swept::default();
+        let mut went_round = false;
         for _ in 0..buckets.min(self.table.num_buckets()) {
             if self.hand >= self.table.num_buckets() {
                 self.hand = 0;
-                self.shrink();
+                went_round = true;
             }
             if let Ok(slot) = self.table.get_bucket_entry(self.hand)
                 && slot.get().ends.has_come(now)
@@ -164,6 +162,10 @@ impl Shard {
                 swept.entries += 1;
             }
             self.hand += 1;
+        }
+        // Not on the way: it moves entries from behind the hand to before it, and back.
+        if went_round {
+            self.shrink();
         }
         swept
     }
@@ -192,30 +194,21 @@ impl Shard {
 impl Slot {
     fn held(hash: u64, claim: &Claim, now: Moment) -> Self {
         let lease_end = now.after(claim.lease);
-        let kept = Kept {
-            key: claim.key,
-            owner: claim.owner,
-            fingerprint: claim.fingerprint,
-            attempt: 1,
-            state: State::Held { lease_end },
-        };
-        Self { hash, ends: lease_end.after(claim.ttl), kept: Box::new(kept) }
+        Self { hash, ends: lease_end.after(claim.ttl), kept: Box::new(Kept::held(claim, 1, lease_end)) }
     }
 
     /// Makes `claim` the holder, whoever was it before.
     fn hold(&mut self, claim: &Claim, attempt: u32, now: Moment) {
-        let kept = &mut *self.kept;
-        kept.owner = claim.owner;
-        kept.fingerprint = claim.fingerprint;
-        kept.attempt = attempt;
-        self.extend(claim, now);
+        let lease_end = now.after(claim.lease);
+        self.ends = lease_end.after(claim.ttl);
+        *self.kept = Kept::held(claim, attempt, lease_end);
     }
 
     /// Starts the lease of the holder anew.
     fn extend(&mut self, claim: &Claim, now: Moment) {
         let lease_end = now.after(claim.lease);
-        self.kept.state = State::Held { lease_end };
         self.ends = lease_end.after(claim.ttl);
+        self.kept.extend(lease_end);
     }
 }
 

@@ -1,20 +1,14 @@
 use std::fmt;
 use std::time::Duration;
 
-use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
 use ::redis::io::tcp::TcpSettings;
-use ::redis::{Client, ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError};
+use ::redis::{ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError};
 
 use super::RedisStore;
 use super::error::ConnectError;
 use super::fault;
+use super::link::Link;
 use super::startup::Server;
-
-/// Between the two attempts to connect that each command may set off.
-const RETRY_DELAY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(100));
-
-/// How many commands may wait to be written; with fewer, callers queue up in bursts.
-const PIPELINE_BUFFER: usize = 1_024;
 
 /// How long the server may leave what was sent to it unconfirmed before the connection is given up, so that a server that
 /// vanished without a word is left after seconds, and not after the quarter of an hour that is usual.
@@ -77,7 +71,7 @@ impl RedisStoreBuilder {
         let info = connection_info(&self.url)?;
         let address = info.addr().to_string();
         let late = || ConnectError::TimedOut { address: address.clone(), within };
-        let (connection, server) =
+        let (link, server) =
             tokio::time::timeout(within, self.open(info)).await.map_err(|_| late())?.map_err(|error| {
                 match error.is_timeout() {
                     true => late(),
@@ -85,20 +79,13 @@ impl RedisStoreBuilder {
                 }
             })?;
         server.check(&address, self.allow_eviction)?;
-        Ok(RedisStore::new(connection, address, self.prefix, self.response_timeout))
+        Ok(RedisStore::new(link, address, self.prefix, self.response_timeout))
     }
 
-    async fn open(&self, info: ConnectionInfo) -> Result<(ConnectionManager, Server), RedisError> {
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(self.response_timeout))
-            .set_response_timeout(Some(self.response_timeout))
-            .set_number_of_retries(1)
-            .set_min_delay(RETRY_DELAY.0)
-            .set_max_delay(RETRY_DELAY.1)
-            .set_pipeline_buffer_size(PIPELINE_BUFFER);
-        let mut connection = ConnectionManager::new_with_config(Client::open(info)?, config).await?;
-        let server = Server::ask(&mut connection).await?;
-        Ok((connection, server))
+    async fn open(&self, info: ConnectionInfo) -> Result<(Link, Server), RedisError> {
+        let link = Link::open(info, self.response_timeout).await?;
+        let server = Server::ask(&mut link.manager()).await?;
+        Ok((link, server))
     }
 }
 

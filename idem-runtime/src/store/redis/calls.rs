@@ -28,7 +28,7 @@ impl RedisStore {
         match fault::of_reply(&found) {
             // The server takes nothing new, but what it has is an answer: a full server still replays.
             Some(error) if fault::writes_are_refused(&error) => {
-                self.read(key).await?.map(Some).ok_or_else(|| self.fault(&error))
+                self.read(key).await?.map(Some).ok_or_else(|| self.failed(&error))
             }
             _ => self.found(key, found, &left),
         }
@@ -86,12 +86,12 @@ impl RedisStore {
 
     async fn run(&self, script: &Script, key: RecordKey, arguments: &impl ToRedisArgs) -> Result<Reply, StoreError> {
         let reply = script.run(&mut self.connection(), &self.name_of(key), arguments).await;
-        reply.map_err(|error| self.fault(&error))
+        reply.map_err(|error| self.failed(&error))
     }
 
     fn found(&self, key: RecordKey, found: Reply, left: &Reply) -> Result<Found, StoreError> {
         if let Some(error) = fault::of_reply(&found).or_else(|| fault::of_reply(left)) {
-            return Err(self.fault(&error));
+            return Err(self.failed(&error));
         }
         match found {
             Reply::Nil => Ok(None),
@@ -105,7 +105,7 @@ impl RedisStore {
     }
 
     fn two(&self, replies: Result<Reply, RedisError>) -> Result<[Reply; 2], StoreError> {
-        match replies.map_err(|error| self.fault(&error))? {
+        match replies.map_err(|error| self.failed(&error))? {
             Reply::Array(replies) => replies.try_into().map_err(|_| fault::unexpected()),
             _ => Err(fault::unexpected()),
         }

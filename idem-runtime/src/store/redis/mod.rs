@@ -14,6 +14,7 @@ mod builder;
 mod calls;
 mod error;
 mod fault;
+mod link;
 mod reading;
 mod script;
 mod startup;
@@ -21,6 +22,7 @@ mod value;
 
 pub use builder::RedisStoreBuilder;
 pub use error::ConnectError;
+use link::Link;
 use reading::{Left, Reading, Snapshot};
 use value::{Marker, Value};
 
@@ -62,7 +64,7 @@ pub struct RedisStore {
 }
 
 struct Inner {
-    connection: ConnectionManager,
+    link: Link,
     address: String,
     prefix: String,
     response_timeout: Duration,
@@ -82,19 +84,21 @@ impl RedisStore {
         RedisStoreBuilder::new(url)
     }
 
-    fn new(connection: ConnectionManager, address: String, prefix: String, response_timeout: Duration) -> Self {
-        Self { inner: Arc::new(Inner { connection, address, prefix, response_timeout }) }
+    fn new(link: Link, address: String, prefix: String, response_timeout: Duration) -> Self {
+        Self { inner: Arc::new(Inner { link, address, prefix, response_timeout }) }
     }
 
     fn connection(&self) -> ConnectionManager {
-        self.inner.connection.clone()
+        self.inner.link.manager()
     }
 
     fn name_of(&self, key: RecordKey) -> String {
         format!("{}{key}", self.inner.prefix)
     }
 
-    fn fault(&self, error: &RedisError) -> StoreError {
+    /// What a failed command means to the caller, and to the connection.
+    fn failed(&self, error: &RedisError) -> StoreError {
+        self.inner.link.heed(error);
         fault::store_error(error, self.inner.response_timeout)
     }
 

@@ -134,3 +134,18 @@ async fn b40_debug_shows_no_contents() {
     let shown = format!("{store:?} {:?} {canary:?}", store.look_up(claim.key).await.unwrap());
     assert!(!shown.contains("canary") && shown.contains("body: 6 B"), "{shown}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_sweep_finds_everything_that_has_ended() {
+    let store = MemoryStore::new();
+    for number in 0..200_000 {
+        let _ = store.claim(&claim_of(number)).await.unwrap();
+    }
+    let lasting = Claim { ttl: TTL * 10, ..claim_of(1_000_000) };
+    let _ = store.claim(&lasting).await.unwrap();
+    pass(LEASE + TTL).await;
+    // The hands stand anywhere, and the tables shrink when they have been round.
+    assert_eq!(store.sweep(), 200_000);
+    assert_eq!((store.sweep(), store.len()), (0, 1));
+    assert!(matches!(store.look_up(lasting.key).await.unwrap(), Some(Entry::Abandoned(_))));
+}

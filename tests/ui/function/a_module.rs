@@ -1,0 +1,7 @@
+// mistakes: 1
+use idem_runtime::idempotent;
+
+#[idempotent(ttl = "1h")]
+mod handler {}
+
+fn main() {}

@@ -1,0 +1,13 @@
+// mistakes: 1
+use idem_runtime::idempotent;
+
+struct Api;
+
+impl Api {
+    #[idempotent(ttl = "1h")]
+    async fn handler(&self, body: String) -> String {
+        body
+    }
+}
+
+fn main() {}

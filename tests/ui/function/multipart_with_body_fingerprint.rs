@@ -1,0 +1,8 @@
+// mistakes: 1
+use axum::extract::Multipart;
+use idem_runtime::idempotent;
+
+#[idempotent(ttl = "1h")]
+async fn handler(_form: Multipart) {}
+
+fn main() {}

@@ -1,0 +1,10 @@
+// mistakes: 1
+use idem_runtime::idempotent;
+
+#[deny(unused)]
+#[idempotent(ttl = "1h")]
+async fn handler(body: String) -> &'static str {
+    "ok"
+}
+
+fn main() {}
