@@ -171,7 +171,8 @@ async fn as_a_fallback() {
 async fn with_layers() {
     let handler = post(json).layer(DefaultBodyLimit::max(64));
     Shape::answers("7 x").check(handler).await;
-    let too_long = Shape { body: r#"{"id":7,"name":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}"#, ..crate::JSON };
+    let too_long =
+        Shape { body: r#"{"id":7,"name":"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"}"#, ..crate::JSON };
     let router = Router::new().route("/", post(json)).layer(DefaultBodyLimit::max(64)).with_state(crate::state());
     for _ in 0..2 {
         let (status, headers, _) = too_long.send(&router).await;

@@ -62,7 +62,9 @@ async fn a_response(body: String) -> Response {
 shape!(a_response, Shape::answers("b").sent("text/plain", "b"));
 
 #[idempotent(ttl = "1h")]
-async fn parts(Json(order): Json<Order>) -> (StatusCode, HeaderMap, AppendHeaders<[(HeaderName, &'static str); 1]>, String) {
+async fn parts(
+    Json(order): Json<Order>,
+) -> (StatusCode, HeaderMap, AppendHeaders<[(HeaderName, &'static str); 1]>, String) {
     (StatusCode::OK, HeaderMap::new(), AppendHeaders([(header::ETAG, "\"1\"")]), order.name)
 }
 shape!(parts, Shape::answers("x"));
