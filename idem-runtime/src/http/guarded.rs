@@ -60,31 +60,36 @@ where
     type Rejection = Response;
 
     async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Response> {
-        // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
-        let (mut parts, body) = request.with_limited_body().into_parts();
-        let body = match body.collect().await {
-            Ok(collected) => collected.to_bytes(),
-            Err(error) => return Err(axum_rejection(error).await),
-        };
-        let request = Request {
-            idempotency: Idempotency::from_ref(state),
-            execution: Execution::of_request(&mut parts),
-            method: parts.method.clone(),
-            uri: parts
-                .extensions
-                .get::<OriginalUri>()
-                .map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
-            matched_path: parts.extensions.get::<MatchedPath>().cloned(),
-            path_params: path_params(&mut parts).await,
-            headers: parts.headers.clone(),
-            body: body.clone(),
-        };
-        let inner = axum::extract::Request::from_parts(parts, Body::from(body));
+        let (request, inner) = buffer(request, Idempotency::from_ref(state)).await?;
         match E::from_request(inner, state).await {
             Ok(value) => Ok(Self { value, request }),
             Err(rejection) => Err(rejection.into_response()),
         }
     }
+}
+
+/// Reads the body to its end, and gives what a claim needs beside the request as the handler's own extractor gets it.
+async fn buffer(
+    request: axum::extract::Request,
+    idempotency: Idempotency,
+) -> Result<(Request, axum::extract::Request), Response> {
+    // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
+    let (mut parts, body) = request.with_limited_body().into_parts();
+    let body = match body.collect().await {
+        Ok(collected) => collected.to_bytes(),
+        Err(error) => return Err(axum_rejection(error).await),
+    };
+    let request = Request {
+        idempotency,
+        execution: Execution::of_request(&mut parts),
+        method: parts.method.clone(),
+        uri: parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
+        matched_path: parts.extensions.get::<MatchedPath>().cloned(),
+        path_params: path_params(&mut parts).await,
+        headers: parts.headers.clone(),
+        body: body.clone(),
+    };
+    Ok((request, axum::extract::Request::from_parts(parts, Body::from(body))))
 }
 
 /// The answer that axum itself gives to a body that breaks off or is over the limit.

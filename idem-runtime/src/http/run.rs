@@ -46,7 +46,7 @@ pub fn run<F: Future>(
     body: F,
     respond: fn(F::Output) -> Response,
 ) -> Run<F> {
-    Run { state: State::Ready(Some(Box::new(Start { route, request, arguments, respond })), Some(body)) }
+    Run { state: State::Ready(Some((Start { route, request, arguments }, respond, body))) }
 }
 
 /// The future of a guarded call. A request whose claim may be held is carried to its end when this is dropped.
@@ -58,16 +58,19 @@ pub struct Run<F: Future> {
 }
 
 enum State<F: Future> {
-    Ready(Option<Box<Start<F::Output>>>, Option<F>),
+    Ready(Option<(Start, fn(F::Output) -> Response, F)>),
     Running(Adoptable<Response>),
 }
 
-struct Start<R> {
+struct Start {
     route: &'static Route,
     request: Request,
     arguments: Arguments,
-    respond: fn(R) -> Response,
 }
+
+/// A handler's body with its type erased: everything behind it is compiled once and not once per handler, which is
+/// worth more than the one allocation.
+type Body = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 impl<F: Future> std::fmt::Debug for Run<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -87,12 +90,10 @@ where
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        if let State::Ready(start, body) = &mut this.state
-            && let (Some(start), Some(body)) = (start.take(), body.take())
+        if let State::Ready(ready) = &mut this.state
+            && let Some((start, respond, body)) = ready.take()
         {
-            let progress = Arc::clone(start.request.execution.progress());
-            let stats = Arc::clone(start.request.idempotency.engine().stats());
-            this.state = State::Running(Adoptable::new(handle(*start, body), progress, stats));
+            this.state = State::Running(adoptable(start, Box::pin(async move { respond(body.await) })));
         }
         match &mut this.state {
             State::Running(running) => {
@@ -103,23 +104,26 @@ where
     }
 }
 
-async fn handle<F>(start: Start<F::Output>, body: F) -> Response
-where
-    F: Future + Send + 'static,
-{
-    let Start { route, request, arguments, respond } = start;
+fn adoptable(start: Start, body: Body) -> Adoptable<Response> {
+    let progress = Arc::clone(start.request.execution.progress());
+    let stats = Arc::clone(start.request.idempotency.engine().stats());
+    Adoptable::new(handle(start, body), progress, stats)
+}
+
+async fn handle(start: Start, body: Body) -> Response {
+    let Start { route, request, arguments } = start;
     let idempotency = request.idempotency.clone();
     let refuse = |refusal: &Refusal| idempotency.face().render.render(refusal);
     let identified = match identify(route, request, arguments) {
         Ok(Some(identified)) => identified,
         Ok(None) => {
             idempotency.engine().stats().count(Event::Unprotected);
-            return respond(body.await);
+            return body.await;
         }
         Err(refusal) => return refuse(&refusal),
     };
     let replayed_header = &idempotency.face().replayed_header;
-    let work = || async { recording::record(route, replayed_header, respond(body.await)).await };
+    let work = || async { recording::record(route, replayed_header, body.await).await };
     match idempotency.engine().execute(identified.call, work).await {
         Ok(Answer::Executed(response)) => response,
         Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
