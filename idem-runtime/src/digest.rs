@@ -197,7 +197,32 @@ mod tests {
         assert_ne!(digester.record_key(&["op"], None, "k"), digester.record_key(&["op"], Some(""), "k"));
     }
 
+    type Target = (String, String, Option<String>, Vec<u8>);
+
+    fn target() -> impl Strategy<Value = Target> {
+        (
+            "(GET|POST|PUT)",
+            "/[a-c/]{0,4}",
+            proptest::option::of("[a-c=&]{0,4}"),
+            proptest::collection::vec(any::<u8>(), 0..4),
+        )
+    }
+
     proptest! {
+        #[test]
+        fn i26_different_requests_have_different_fingerprints(a in target(), b in target()) {
+            let digester = Digester::new(b"");
+            let key = RecordKey::from_bytes([1; 32]);
+            let fingerprint = |(method, path, query, body): &Target| {
+                let target: Vec<&str> =
+                    [method.as_str(), path.as_str()].into_iter().chain(query.as_deref()).collect();
+                digester.fingerprint(key, &target, body)
+            };
+            prop_assert_eq!(a == b, fingerprint(&a) == fingerprint(&b));
+            let copied = digester.fingerprint(RecordKey::from_bytes([2; 32]), &[&a.0, &a.1], &a.3);
+            prop_assert_ne!(fingerprint(&a), copied, "B34: it is bound to its key");
+        }
+
         #[test]
         fn b13_different_parts_give_different_keys(
             a in (".{0,8}", proptest::option::of(".{0,8}"), ".{0,8}"),

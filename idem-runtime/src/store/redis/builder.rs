@@ -5,7 +5,7 @@ use ::redis::io::tcp::TcpSettings;
 use ::redis::{ConnectionInfo, ErrorKind, IntoConnectionInfo, RedisError};
 
 use super::RedisStore;
-use super::error::ConnectError;
+use super::error::RedisConnectError;
 use super::fault;
 use super::link::Link;
 use super::startup::Server;
@@ -64,13 +64,13 @@ impl RedisStoreBuilder {
     /// again by itself.
     ///
     /// # Errors
-    /// [`ConnectError`], when the URL cannot be used, when the server cannot be reached or refuses the password, or when
+    /// [`RedisConnectError`], when the URL cannot be used, when the server cannot be reached or refuses the password, or when
     /// it will not do.
-    pub async fn connect(self) -> Result<RedisStore, ConnectError> {
+    pub async fn connect(self) -> Result<RedisStore, RedisConnectError> {
         let within = self.response_timeout.saturating_mul(10);
         let info = connection_info(&self.url)?;
         let address = info.addr().to_string();
-        let late = || ConnectError::TimedOut { address: address.clone(), within };
+        let late = || RedisConnectError::TimedOut { address: address.clone(), within };
         let (link, server) =
             tokio::time::timeout(within, self.open(info)).await.map_err(|_| late())?.map_err(|error| {
                 match error.is_timeout() {
@@ -100,8 +100,8 @@ impl fmt::Debug for RedisStoreBuilder {
     }
 }
 
-fn connection_info(url: &str) -> Result<ConnectionInfo, ConnectError> {
-    let unusable = |reason: &str| ConnectError::Url { reason: reason.to_owned() };
+fn connection_info(url: &str) -> Result<ConnectionInfo, RedisConnectError> {
+    let unusable = |reason: &str| RedisConnectError::Url { reason: reason.to_owned() };
     let info = url.into_connection_info().map_err(|error| match url.split_once("://") {
         Some(("rediss" | "valkeys", _)) if error.to_string().contains("TLS") => unusable("TLS is not built in"),
         Some(("redis" | "rediss" | "valkey" | "valkeys" | "unix" | "redis+unix" | "valkey+unix", _)) => {
@@ -115,14 +115,14 @@ fn connection_info(url: &str) -> Result<ConnectionInfo, ConnectError> {
     Ok(info.set_tcp_settings(settings))
 }
 
-fn connect_error(error: &RedisError, address: String) -> ConnectError {
+fn connect_error(error: &RedisError, address: String) -> RedisConnectError {
     match (error.kind(), error.code()) {
         (ErrorKind::AuthenticationFailed, _) | (_, Some("NOAUTH" | "WRONGPASS")) => {
-            ConnectError::Authentication { address }
+            RedisConnectError::Authentication { address }
         }
-        (ErrorKind::RESP3NotSupported, _) => ConnectError::TooOld { version: "before 6.0".to_owned() },
-        (_, Some(code)) => ConnectError::Refused { address, code: code.to_owned() },
-        _ => ConnectError::Unreachable { address, source: fault::io_error(error) },
+        (ErrorKind::RESP3NotSupported, _) => RedisConnectError::TooOld { version: "before 6.0".to_owned() },
+        (_, Some(code)) => RedisConnectError::Refused { address, code: code.to_owned() },
+        _ => RedisConnectError::Unreachable { address, source: fault::io_error(error) },
     }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 /// No message carries the URL or its password.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum ConnectError {
+pub enum RedisConnectError {
     /// The URL cannot be used.
     #[error("the Redis URL cannot be used: {reason}")]
     Url {

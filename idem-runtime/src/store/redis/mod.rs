@@ -21,7 +21,7 @@ mod startup;
 mod value;
 
 pub use builder::RedisStoreBuilder;
-pub use error::ConnectError;
+pub use error::RedisConnectError;
 use link::Link;
 use reading::{Left, Reading, Snapshot};
 use value::{Marker, Value};
@@ -52,7 +52,7 @@ const TRIES: usize = 8;
 /// ```no_run
 /// use idem_runtime::store::RedisStore;
 ///
-/// # async fn example() -> Result<(), idem_runtime::store::ConnectError> {
+/// # async fn example() -> Result<(), idem_runtime::store::RedisConnectError> {
 /// let store = RedisStore::connect("redis://localhost").await?;
 /// let other = RedisStore::builder("redis://:secret@cache:6379/2").prefix("shop:idem:").connect().await?;
 /// # Ok(())
@@ -75,7 +75,7 @@ impl RedisStore {
     ///
     /// # Errors
     /// As [`RedisStoreBuilder::connect`].
-    pub async fn connect(url: impl Into<String>) -> Result<Self, ConnectError> {
+    pub async fn connect(url: impl Into<String>) -> Result<Self, RedisConnectError> {
         Self::builder(url).connect().await
     }
 

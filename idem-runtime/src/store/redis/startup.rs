@@ -3,7 +3,7 @@
 use ::redis::aio::ConnectionManager;
 use ::redis::{ErrorKind, RedisError, Value as Reply};
 
-use super::error::ConnectError;
+use super::error::RedisConnectError;
 
 /// The oldest version that has `SET .. NX GET` and script flags. Valkey calls itself Redis 7.2.4, whatever its own version.
 const OLDEST: (u64, u64) = (7, 0);
@@ -57,16 +57,16 @@ impl Server {
     }
 
     /// Whether it will do.
-    pub(super) fn check(&self, address: &str, allow_eviction: bool) -> Result<(), ConnectError> {
+    pub(super) fn check(&self, address: &str, allow_eviction: bool) -> Result<(), RedisConnectError> {
         if let Some(version) = self.version.as_ref().filter(|version| is_too_old(version)) {
-            return Err(ConnectError::TooOld { version: version.clone() });
+            return Err(RedisConnectError::TooOld { version: version.clone() });
         }
         if self.replica {
-            return Err(ConnectError::Replica { address: address.to_owned() });
+            return Err(RedisConnectError::Replica { address: address.to_owned() });
         }
         match &self.policy {
             Some(policy) if policy != "noeviction" && !allow_eviction => {
-                return Err(ConnectError::Evicts { policy: policy.clone() });
+                return Err(RedisConnectError::Evicts { policy: policy.clone() });
             }
             Some(policy) if policy != "noeviction" => {
                 tracing::warn!(policy, "Redis evicts entries when its memory is full: requests may run twice");
@@ -113,7 +113,7 @@ fn setting(reply: Reply) -> Option<String> {
 mod tests {
     use super::*;
 
-    fn says(info: &str) -> Result<(), ConnectError> {
+    fn says(info: &str) -> Result<(), RedisConnectError> {
         Server::read(info).check("localhost:6379", false)
     }
 
@@ -140,7 +140,7 @@ mod tests {
 
     #[test]
     fn i48_a_replica_is_refused() {
-        assert!(matches!(says("role:slave\r\n"), Err(ConnectError::Replica { .. })));
+        assert!(matches!(says("role:slave\r\n"), Err(RedisConnectError::Replica { .. })));
     }
 
     #[test]

@@ -1,0 +1,9 @@
+//! Pages for people who use the crate.
+
+/// Why does my handler not compile?
+#[doc = include_str!("../docs/why-not-compile.md")]
+pub mod why_does_my_handler_not_compile {}
+
+/// Every misuse of the attribute, and what the compiler says to it.
+#[doc = include_str!("../docs/misuse.md")]
+pub mod misuses {}
