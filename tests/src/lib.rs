@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod gate;
+pub mod http_conformance;
 pub mod outside;
 pub mod process;
 pub mod redis_server;
