@@ -339,6 +339,26 @@ async fn i31_when_an_owner_dies_the_lease_decides() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i27_another_request_never_inherits_an_abandoned_key() {
+    for on_failure in [OnFailure::Retry, OnFailure::Keep] {
+        let bench = Bench { policy: Policy { on_failure, ..Bench::new().policy }, ..Bench::new() };
+        let claim = Claim {
+            key: KEY,
+            owner: OwnerToken::random(),
+            fingerprint: Fingerprint::from_bytes([9; 32]),
+            lease: LEASE,
+            ttl: LEASE * 10,
+        };
+        bench.store.0.memory.claim(&claim).await.unwrap();
+        for state in ["in flight", "abandoned"] {
+            assert!(matches!(bench.call(async { kept() }).await, Err(Refused::KeyReused)), "{state}");
+            pass(LEASE).await;
+        }
+        assert_eq!(bench.runs(), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn waiters_give_up_at_their_limit_and_find_what_another_process_recorded() {
     let mut bench = Bench::new();
     bench.policy.in_flight = InFlight::Wait(Duration::from_secs(5));
