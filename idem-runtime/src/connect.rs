@@ -23,18 +23,26 @@ pub enum ConnectError {
     },
     /// Redis could not be used.
     #[cfg(feature = "redis")]
-    Redis(crate::store::ConnectError),
+    Redis(crate::store::RedisConnectError),
+    /// PostgreSQL could not be used.
+    #[cfg(feature = "postgres")]
+    Postgres(crate::store::PostgresConnectError),
 }
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownUrl { scheme } => write!(f, "`{scheme}:` is no store: use `memory:` or `redis://HOST:PORT`"),
+            Self::UnknownUrl { scheme } => write!(
+                f,
+                "`{scheme}:` is no store: use `memory:`, `redis://HOST:PORT` or `postgres://USER@HOST:PORT/DATABASE`"
+            ),
             Self::NotBuiltIn { scheme, feature } => {
                 write!(f, "`{scheme}:` is not built in: turn on the feature `{feature}` of idem-runtime")
             }
             #[cfg(feature = "redis")]
             Self::Redis(error) => error.fmt(f),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(error) => error.fmt(f),
         }
     }
 }
@@ -44,6 +52,8 @@ impl std::error::Error for ConnectError {
         match self {
             #[cfg(feature = "redis")]
             Self::Redis(error) => std::error::Error::source(error),
+            #[cfg(feature = "postgres")]
+            Self::Postgres(error) => std::error::Error::source(error),
             _ => None,
         }
     }
@@ -56,6 +66,7 @@ impl Idempotency {
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`] | |
     /// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | `RedisStore` | `redis` |
+    /// | `postgres://[USER:PASSWORD@]HOST[:PORT]/DATABASE` | `PostgresStore`; makes its tables if they are missing | `postgres` |
     ///
     /// # Errors
     ///
@@ -77,6 +88,7 @@ impl Idempotency {
         match scheme {
             "memory" => Ok(Self::new(MemoryStore::new())),
             "redis" | "rediss" => redis(url, scheme).await,
+            "postgres" | "postgresql" => postgres(url, scheme).await,
             _ => Err(ConnectError::UnknownUrl { scheme: scheme.chars().take(20).collect() }),
         }
     }
@@ -91,4 +103,16 @@ async fn redis(url: &str, _: &str) -> Result<Idempotency, ConnectError> {
 #[cfg(not(feature = "redis"))]
 async fn redis(_: &str, scheme: &str) -> Result<Idempotency, ConnectError> {
     Err(ConnectError::NotBuiltIn { scheme: scheme.to_owned(), feature: "redis" })
+}
+
+#[cfg(feature = "postgres")]
+async fn postgres(url: &str, _: &str) -> Result<Idempotency, ConnectError> {
+    let builder = crate::store::PostgresStore::builder(url);
+    builder.migrate().await.map_err(ConnectError::Postgres)?;
+    Ok(Idempotency::new(builder.connect().await.map_err(ConnectError::Postgres)?))
+}
+
+#[cfg(not(feature = "postgres"))]
+async fn postgres(_: &str, scheme: &str) -> Result<Idempotency, ConnectError> {
+    Err(ConnectError::NotBuiltIn { scheme: scheme.to_owned(), feature: "postgres" })
 }

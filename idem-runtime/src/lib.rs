@@ -1,7 +1,7 @@
 //! Idempotent Axum handlers: a retry gets the recorded answer, and the handler does not run twice.
 //!
 //! ```
-//! use axum::{Json, Router, extract::FromRef, routing::post};
+//! use axum::{Json, Router, routing::post};
 //! use idem_runtime::{Idempotency, MemoryStore, idempotent};
 //!
 //! #[derive(serde::Deserialize)]
@@ -22,14 +22,19 @@
 //! |---|---|---|
 //! | `macros` | yes | `#[idempotent]` |
 //! | `redis` | no | `RedisStore`, and `redis://` in [`Idempotency::connect`] |
+//! | `postgres` | no | `PostgresStore`, and `postgres://` in [`Idempotency::connect`]; needs Rust 1.94 |
 //! | `conformance` | no | the suite that judges a [`Store`] |
 //!
 //! # What is guaranteed
 //!
-//! Between two claims a handler can run twice in one case only: the claim, the effect, *the lease ends* without a sign
-//! of life from its owner, the second claim, the effect again. With `on_failure = "keep"` not even then: the second
-//! request is told that the outcome is unknown. Fencing keeps a stale owner from ever overwriting a record or answering
-//! with an answer of its own.
+//! One execution under one live claim, one recorded answer per key, and no answer from an owner that lost its claim.
+//!
+//! A handler runs again under the same key in these cases only: its answer was one that is not recorded (a 429, say), or
+//! it failed and `on_failure = "retry"`, which includes an owner that died: the claim, the effect, *the lease ends*
+//! without a sign of life, the second claim, the effect again. No token prevents that. With `on_failure = "keep"` a
+//! failed handler is not run again, and a retry is told that the outcome is unknown.
+//!
+//! [Why does my handler not compile?](guide::why_does_my_handler_not_compile)
 
 #![forbid(unsafe_code)]
 
@@ -38,6 +43,7 @@ pub mod conformance;
 mod connect;
 mod digest;
 mod engine;
+pub mod guide;
 pub mod http;
 mod idempotency;
 pub mod store;
@@ -52,6 +58,8 @@ pub use http::refusal::{Refusal, RefusalCode};
 pub use idem_macros::idempotent;
 pub use idempotency::{Idempotency, IdempotencyBuilder};
 pub use store::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use store::PostgresStore;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
 pub use store::{Store, StoreError};
@@ -59,14 +67,14 @@ pub use store::{Store, StoreError};
 /// What the expansion of `#[idempotent]` uses. Not for anybody else: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
-    pub use core::time::Duration;
-
     pub use axum::response::{IntoResponse, Response};
 
     pub use crate::engine::{InFlight, OnFailure};
     pub use crate::http::guarded::{Guarded, Request, open};
-    pub use crate::http::key_value::{Arguments, KeyValue};
-    pub use crate::http::route::{Content, KeySource, Missing, Recorded, Route, ScopeSource};
+    pub use crate::http::key_value::{KeyValue, arguments};
+    pub use crate::http::route::{Content, KeySource, Missing, Recorded, Route, ScopeSource, milliseconds};
     pub use crate::http::run::{Replayable, Run, run};
-    pub use crate::http::state::{ProvidesIdempotency, state_provides_idempotency};
+    pub use crate::http::state::{
+        ProvidesIdempotency, body_argument, last_argument, leading_argument, state_provides_idempotency,
+    };
 }

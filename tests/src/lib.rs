@@ -7,6 +7,7 @@ pub mod app;
 pub mod gate;
 pub mod http_conformance;
 pub mod outside;
+pub mod postgres_server;
 pub mod process;
 pub mod redis_server;
 pub mod server;

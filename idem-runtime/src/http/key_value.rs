@@ -116,13 +116,13 @@ pub struct Arguments {
     pub(crate) fingerprint: Option<Result<Vec<u8>, serde_json::Error>>,
 }
 
-impl Arguments {
-    /// None yet.
-    #[must_use]
-    pub fn new() -> Self {
-        Self::default()
-    }
+/// None yet. A function and no constructor: where the runtime's path is wrong, the compiler offers no other `Arguments`.
+#[must_use]
+pub fn arguments() -> Arguments {
+    Arguments::default()
+}
 
+impl Arguments {
     /// With the key.
     #[must_use]
     pub fn key<V: KeyValue + ?Sized>(mut self, value: &V) -> Self {

@@ -6,6 +6,12 @@ use http::response::Parts;
 
 use crate::engine::{InFlight, OnFailure, Policy};
 
+/// A time of a route.
+#[must_use]
+pub const fn milliseconds(milliseconds: u64) -> Duration {
+    Duration::from_millis(milliseconds)
+}
+
 /// One annotated handler.
 #[derive(Debug)]
 pub struct Route {

@@ -46,7 +46,8 @@ pub fn run<F: Future>(
     body: F,
     respond: fn(F::Output) -> Response,
 ) -> Run<F> {
-    Run { state: State::Ready(Some((Start { route, request, arguments }, respond, body))) }
+    let start = Start { route, request, arguments };
+    Run { state: State::Ready(Some(Ready { start, respond, body })) }
 }
 
 /// The future of a guarded call. A request whose claim may be held is carried to its end when this is dropped.
@@ -57,9 +58,19 @@ pub struct Run<F: Future> {
     state: State<F>,
 }
 
+#[allow(
+    clippy::large_enum_variant,
+    reason = "it moves into its box at the first poll: one more box would only be one more"
+)]
 enum State<F: Future> {
-    Ready(Option<(Start, fn(F::Output) -> Response, F)>),
+    Ready(Option<Ready<F>>),
     Running(Adoptable<Response>),
+}
+
+struct Ready<F: Future> {
+    start: Start,
+    respond: fn(F::Output) -> Response,
+    body: F,
 }
 
 struct Start {
@@ -91,8 +102,9 @@ where
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         if let State::Ready(ready) = &mut this.state
-            && let Some((start, respond, body)) = ready.take()
+            && let Some(ready) = ready.take()
         {
+            let Ready { start, respond, body } = ready;
             this.state = State::Running(adoptable(start, Box::pin(async move { respond(body.await) })));
         }
         match &mut this.state {

@@ -1,6 +1,6 @@
 use std::marker::PhantomData;
 
-use axum::extract::FromRef;
+use axum::extract::{FromRef, FromRequest, FromRequestParts};
 
 use crate::Idempotency;
 
@@ -10,7 +10,7 @@ use crate::Idempotency;
 /// `.with_state(idempotency)`, or make it a part of your state:
 ///
 /// ```
-/// use axum::extract::FromRef;
+/// use axum::extract::{FromRef, FromRequest, FromRequestParts};
 /// use idem_runtime::Idempotency;
 ///
 /// #[derive(Clone, FromRef)]
@@ -32,7 +32,19 @@ pub struct RouterStateProvidesIdempotency<M>(PhantomData<fn() -> M>);
 )]
 pub trait ProvidesIdempotency {}
 
+// Without this, the compiler would say what the implementation lacks instead of what is written above.
+#[diagnostic::do_not_recommend]
 impl<S> ProvidesIdempotency for S where Idempotency: FromRef<S> {}
 
 /// Compiles if `S` provides an [`Idempotency`].
 pub const fn state_provides_idempotency<S: ProvidesIdempotency>() {}
+
+/// Compiles if `E` can be an argument before the last, in a router whose state is `S`.
+pub const fn leading_argument<S, E: FromRequestParts<S> + Send>() {}
+
+/// Compiles if `E` can be the last argument and reads the body, in a router whose state is `S`. Where it cannot, the compiler
+/// says why, as there is one way only.
+pub const fn body_argument<S, E: FromRequest<S> + Send>() {}
+
+/// Compiles if `E` can be the last argument, in a router whose state is `S`.
+pub const fn last_argument<S, E: FromRequest<S, M> + Send, M>() {}

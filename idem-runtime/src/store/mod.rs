@@ -15,6 +15,8 @@ use crate::digest::{Fingerprint, RecordKey};
 mod erased;
 mod error;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod span;
@@ -22,8 +24,10 @@ mod span;
 pub(crate) use erased::ErasedStore;
 pub use error::StoreError;
 pub use memory::MemoryStore;
+#[cfg(feature = "postgres")]
+pub use postgres::{PostgresConnectError, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redis")]
-pub use redis::{ConnectError, RedisStore, RedisStoreBuilder};
+pub use redis::{RedisConnectError, RedisStore, RedisStoreBuilder};
 
 /// Who holds a claim: 128 random bits, made anew for every claim.
 ///

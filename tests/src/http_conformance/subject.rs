@@ -28,7 +28,6 @@ pub struct Subject {
 
 impl Subject {
     /// A request, without a key.
-    #[must_use]
     pub fn request(&self, body: &str) -> RequestBuilder {
         Client::new().post(&self.url).header("content-type", "application/json").body(body.to_owned())
     }

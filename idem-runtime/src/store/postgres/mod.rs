@@ -1,0 +1,253 @@
+//! The store in PostgreSQL: one row per entry, one statement per operation.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::PgPool;
+
+use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, span};
+use crate::digest::RecordKey;
+
+mod builder;
+mod calls;
+mod error;
+mod fault;
+mod row;
+mod sql;
+mod startup;
+mod sweep;
+
+pub use builder::PostgresStoreBuilder;
+use calls::{Parameters, Repeat};
+pub use error::PostgresConnectError;
+use row::{FORMAT, Found, State, Stored};
+use sql::{Names, Statements};
+use sweep::Sweeper;
+
+/// Keeps everything in a table in PostgreSQL.
+///
+/// For any number of processes. What it has acknowledged survives a crash of the server; `synchronous_commit = off` is
+/// overridden.
+///
+/// - One row per key, `idem.records` unless said otherwise. Nothing of the client's key or of the caller is in there, only
+///   digests. The tables are made by [`migrate`](PostgresStoreBuilder::migrate), or by hand with [`SCHEMA_SQL`](Self::SCHEMA_SQL).
+/// - Only the server's clock decides. A claim is one round trip, and so is every other operation but a take-over, which
+///   is two, and a completion that is sent again.
+/// - Connections of its own, 10 unless said otherwise, with timeouts for statements and locks: no call waits for longer
+///   than the [response timeout](PostgresStoreBuilder::response_timeout).
+/// - Finished requests are replayed also while nothing can be written, on a full disk for instance; new ones are refused
+///   then, with [`StoreError::Full`]. Unlike the other stores it cannot promise that a running request is recorded on a
+///   full disk: every change needs room in the server's log.
+/// - Rows that have ended are removed in small batches as claims are made, and by [`sweep`](Self::sweep).
+/// - The connections have a state of their own, prepared statements and timeouts. A pooler in between has to keep a
+///   session, as PgBouncer does with `pool_mode = session`.
+/// - TLS is used if the application turns on a TLS feature of `sqlx` 0.9, `tls-rustls` for instance; then
+///   `?sslmode=verify-full` in the URL demands it.
+///
+/// Needs Rust 1.94. Clones share the connections.
+///
+/// # Examples
+///
+/// ```no_run
+/// use idem_runtime::store::PostgresStore;
+///
+/// # async fn example() -> Result<(), idem_runtime::store::PostgresConnectError> {
+/// let builder = PostgresStore::builder("postgres://shop:secret@db:5432/shop").schema("shop_idem");
+/// builder.migrate().await?;
+/// let store = builder.connect().await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct PostgresStore {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    pool: PgPool,
+    address: String,
+    statements: Statements,
+    response_timeout: Duration,
+    sweeper: Sweeper,
+}
+
+impl PostgresStore {
+    /// The SQL that makes what this store needs, for the schema `idem` and the table `records`: what
+    /// [`migrate`](PostgresStoreBuilder::migrate) runs, for an operator who wants to run it by hand.
+    ///
+    /// One transaction; may be run again. [`schema_sql`](PostgresStoreBuilder::schema_sql) gives it with other names.
+    pub const SCHEMA_SQL: &'static str = sql::SCHEMA_SQL;
+
+    /// Connects to the database at `url`, `postgres://[USER[:PASSWORD]@]HOST[:PORT]/DATABASE`, with every default. The
+    /// tables have to be there: see [`migrate`](PostgresStoreBuilder::migrate).
+    ///
+    /// # Errors
+    /// As [`PostgresStoreBuilder::connect`].
+    pub async fn connect(url: impl Into<String>) -> Result<Self, PostgresConnectError> {
+        Self::builder(url).connect().await
+    }
+
+    /// Settings of your own for the database at `url`.
+    pub fn builder(url: impl Into<String>) -> PostgresStoreBuilder {
+        PostgresStoreBuilder::new(url)
+    }
+
+    /// On connections of the application's own pool, of `sqlx` 0.9.
+    ///
+    /// The settings of its connections are the application's: set `lock_timeout` and `statement_timeout`, below the
+    /// [response timeout](PostgresStoreBuilder::response_timeout), and leave `default_transaction_isolation` at
+    /// `read committed` and `synchronous_commit` on. If handlers hold connections of the same pool while they run, give it
+    /// more connections than handlers run at once: a handler's own claim has to be renewed and completed on one.
+    ///
+    /// # Examples
+    ///
+    /// ```no_run
+    /// use idem_runtime::store::PostgresStore;
+    ///
+    /// # async fn example(pool: sqlx::PgPool) -> Result<(), idem_runtime::store::PostgresConnectError> {
+    /// let store = PostgresStore::from_pool(pool).connect().await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn from_pool(pool: PgPool) -> PostgresStoreBuilder {
+        PostgresStoreBuilder::with_pool(pool)
+    }
+
+    fn new(pool: PgPool, address: String, names: &Names, response_timeout: Duration) -> Self {
+        let (statements, sweeper) = (Statements::new(names), Sweeper::new());
+        Self { inner: Arc::new(Inner { pool, address, statements, response_timeout, sweeper }) }
+    }
+
+    async fn look(&self, key: RecordKey) -> Result<Option<(Stored, bool)>, StoreError> {
+        let parameters = || Parameters::new().with(key.as_bytes());
+        match self.ask(&self.inner.statements.look, Repeat::Harmless, parameters).await? {
+            None => Ok(None),
+            Some(row) => match Found::read(key, &row)? {
+                Found::There { stored, lease_ended } => Ok(Some((stored, lease_ended))),
+                Found::Claimed => Err(fault::unexpected()),
+            },
+        }
+    }
+}
+
+impl Store for PostgresStore {
+    fn name(&self) -> &'static str {
+        "postgres"
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+        self.sweep_now_and_then();
+        let new = Stored::held(claim, 1);
+        let digest = new.digest(claim.key);
+        let parameters = || {
+            Parameters::new()
+                .with(claim.key.as_bytes())
+                .with(FORMAT)
+                .with(new.owner.bits().to_be_bytes())
+                .with(new.fingerprint.as_bytes())
+                .with(digest)
+                .with(number(span::millis(claim.lease)))
+                .with(number(new.ttl))
+        };
+        let Some(row) = self.ask(&self.inner.statements.claim, Repeat::Harmless, parameters).await? else {
+            let reason = "the entry changes all the time".to_owned();
+            return Err(StoreError::Unavailable { reason, source: None });
+        };
+        Ok(match Found::read(claim.key, &row)? {
+            Found::Claimed => ClaimOutcome::Claimed { attempt: 1 },
+            Found::There { stored, .. } if stored.state == State::Held && stored.owner == claim.owner => {
+                ClaimOutcome::Claimed { attempt: stored.attempt }
+            }
+            Found::There { stored, lease_ended } => match stored.into_entry(lease_ended) {
+                Entry::InFlight(holder) => ClaimOutcome::InFlight(holder),
+                Entry::Abandoned(holder) => ClaimOutcome::Abandoned(holder),
+                Entry::Completed(record) => ClaimOutcome::Completed(record),
+            },
+        })
+    }
+
+    async fn take_over(&self, claim: &Claim, from: OwnerToken) -> Result<ClaimOutcome, StoreError> {
+        // Read first: the new row's digest covers the attempt, and a damaged claim is nobody's to take.
+        if from != claim.owner
+            && let Some((old, true)) = self.look(claim.key).await?
+            && old.state == State::Held
+            && old.owner == from
+        {
+            let new = Stored::held(claim, old.attempt.saturating_add(1));
+            let digest = new.digest(claim.key);
+            let parameters = || {
+                Parameters::new()
+                    .with(claim.key.as_bytes())
+                    .with(from.bits().to_be_bytes())
+                    .with(FORMAT)
+                    .with(new.owner.bits().to_be_bytes())
+                    .with(new.fingerprint.as_bytes())
+                    .with(i64::from(new.attempt))
+                    .with(digest)
+                    .with(number(span::millis(claim.lease)))
+                    .with(number(new.ttl))
+                    .with(i64::from(old.attempt))
+            };
+            if self.ask(&self.inner.statements.take_over, Repeat::Harmless, parameters).await?.is_some() {
+                return Ok(ClaimOutcome::Claimed { attempt: new.attempt });
+            }
+        }
+        // Also after a take-over whose answer was lost: the claim is then found to be held by the one who asks.
+        self.claim(claim).await
+    }
+
+    async fn renew(&self, claim: &Claim) -> Result<Hold, StoreError> {
+        let parameters = || owned_by(claim).with(number(span::millis(claim.lease)));
+        Ok(hold(self.ask(&self.inner.statements.renew, Repeat::Harmless, parameters).await?.is_some()))
+    }
+
+    async fn complete(&self, claim: &Claim, attempt: u32, outcome: &Outcome) -> Result<Hold, StoreError> {
+        let record = Stored::done(claim, attempt, outcome)?;
+        let digest = record.digest(claim.key);
+        let parameters = || {
+            owned_by(claim)
+                .with(FORMAT)
+                .with(record.fingerprint.as_bytes())
+                .with(i64::from(record.attempt))
+                .with(digest)
+                .with(number(record.ttl))
+                .with(&*record.outcome.head)
+                .with(&*record.outcome.body)
+        };
+        if self.ask(&self.inner.statements.complete, Repeat::Harmless, parameters).await?.is_some() {
+            return Ok(Hold::Held);
+        }
+        // A statement of its own: within one, whoever lost a race against itself would see the row as it was before.
+        let done = self.ask(&self.inner.statements.is_completed, Repeat::Harmless, || owned_by(claim)).await?;
+        Ok(hold(done.is_some()))
+    }
+
+    async fn release(&self, claim: &Claim) -> Result<Hold, StoreError> {
+        Ok(hold(self.ask(&self.inner.statements.release, Repeat::No, || owned_by(claim)).await?.is_some()))
+    }
+
+    async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
+        Ok(self.look(key).await?.map(|(stored, lease_ended)| stored.into_entry(lease_ended)))
+    }
+}
+
+/// The first two parameters of every statement that only the owner may send.
+fn owned_by(claim: &Claim) -> Parameters {
+    Parameters::new().with(claim.key.as_bytes()).with(claim.owner.bits().to_be_bytes())
+}
+
+fn hold(changed: bool) -> Hold {
+    if changed { Hold::Held } else { Hold::Lost }
+}
+
+/// Leases and TTLs are cut far below where this could matter.
+fn number(millis: u64) -> i64 {
+    i64::try_from(millis).unwrap_or(i64::MAX)
+}
+
+impl fmt::Debug for PostgresStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PostgresStore").field("address", &self.inner.address).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,129 @@
+-- The tables and functions of idem's PostgreSQL store, version 1.
+--
+-- Safe to run again, and by several at once. The role that the application uses needs USAGE on the schema "idem"; SELECT,
+-- INSERT, UPDATE and DELETE on "idem"."records"; SELECT on "idem"."records_version".
+BEGIN;
+
+SELECT pg_advisory_xact_lock(hashtextextended('idem schema ' || '"idem"."records"', 0));
+
+DO $idem$
+BEGIN
+    -- Not IF NOT EXISTS: that asks for the right to create schemas also where there is nothing to create.
+    IF to_regnamespace('"idem"') IS NULL THEN
+        CREATE SCHEMA "idem";
+    END IF;
+END
+$idem$;
+
+CREATE TABLE IF NOT EXISTS "idem"."records_version" (version integer NOT NULL);
+
+DO $idem$
+BEGIN
+    IF EXISTS (SELECT FROM "idem"."records_version" v WHERE v.version > 1) THEN
+        RAISE EXCEPTION 'the tables were made by a newer release of idem' USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+END
+$idem$;
+
+-- One row per key: a claim ('held'), or a record ('done').
+--
+-- lease_until  when the lease of a claim ends. A claim is forgotten `ttl` milliseconds after that.
+-- expires      when a record is forgotten. For a claim no more than a hint to the sweep: a renewal leaves it alone, so
+--              that no index has to be touched.
+-- digest       over all the rest but the two times, and over the key: shows damage.
+--
+-- No column of a fixed length is checked here: what was damaged has to be told apart by whoever reads it anyway.
+CREATE TABLE IF NOT EXISTS "idem"."records" (
+    key bytea PRIMARY KEY,
+    format smallint NOT NULL,
+    state text NOT NULL,
+    owner bytea NOT NULL,
+    fingerprint bytea NOT NULL,
+    attempt bigint NOT NULL,
+    ttl bigint NOT NULL,
+    lease_until timestamptz NOT NULL,
+    expires timestamptz NOT NULL,
+    digest bytea NOT NULL,
+    head bytea NOT NULL,
+    body bytea NOT NULL
+) WITH (fillfactor = 70);
+
+-- What was compressed once does not get smaller, and the rest is read faster as it is.
+ALTER TABLE "idem"."records" ALTER COLUMN body SET STORAGE EXTERNAL;
+
+CREATE INDEX IF NOT EXISTS "records_expires" ON "idem"."records" (expires);
+
+-- Claims the key if nothing is there, or nothing that still counts; else returns what is.
+--
+-- The clock is read before the row is: what is then told to have ended had ended in the row's present state. Each
+-- statement in here sees what was committed before it began, because the function is volatile. No row at all: the entry
+-- was there and gone again each time.
+CREATE OR REPLACE FUNCTION "idem"."records_claim_v1"(
+    p_key bytea, p_format smallint, p_owner bytea, p_fingerprint bytea, p_digest bytea, p_lease bigint, p_ttl bigint
+) RETURNS TABLE (
+    o_claimed boolean, o_format smallint, o_state text, o_owner bytea, o_fingerprint bytea, o_attempt bigint,
+    o_ttl bigint, o_digest bytea, o_head bytea, o_body bytea, o_lease_ended boolean
+) LANGUAGE plpgsql VOLATILE ROWS 1 AS $idem$
+DECLARE
+    v_now timestamptz;
+BEGIN
+    FOR i IN 1..5 LOOP
+        -- Looked at before anything is written, so that replays work where nothing can be written.
+        v_now := clock_timestamp();
+        RETURN QUERY
+            SELECT false, t.format, t.state, t.owner, t.fingerprint, t.attempt, t.ttl, t.digest, t.head, t.body,
+                   t.lease_until <= v_now
+            FROM "idem"."records" t
+            WHERE t.key = p_key
+              AND CASE t.state WHEN 'done' THEN t.expires ELSE t.lease_until + t.ttl * interval '1 ms' END > v_now;
+        IF FOUND THEN
+            RETURN;
+        END IF;
+
+        INSERT INTO "idem"."records" AS t
+            (key, format, state, owner, fingerprint, attempt, ttl, lease_until, expires, digest, head, body)
+        VALUES
+            (p_key, p_format, 'held', p_owner, p_fingerprint, 1, p_ttl, clock_timestamp() + p_lease * interval '1 ms',
+             clock_timestamp() + (p_lease + p_ttl) * interval '1 ms', p_digest, '', '')
+        ON CONFLICT (key) DO NOTHING;
+        IF NOT FOUND THEN
+            UPDATE "idem"."records" t
+            SET format = p_format, state = 'held', owner = p_owner, fingerprint = p_fingerprint, attempt = 1,
+                ttl = p_ttl, lease_until = clock_timestamp() + p_lease * interval '1 ms',
+                expires = clock_timestamp() + (p_lease + p_ttl) * interval '1 ms',
+                digest = p_digest, head = '', body = ''
+            WHERE t.key = p_key
+              AND CASE t.state WHEN 'done' THEN t.expires ELSE t.lease_until + t.ttl * interval '1 ms' END
+                  <= clock_timestamp();
+        END IF;
+        IF FOUND THEN
+            RETURN QUERY
+                SELECT true, NULL::smallint, NULL::text, NULL::bytea, NULL::bytea, NULL::bigint, NULL::bigint,
+                       NULL::bytea, NULL::bytea, NULL::bytea, NULL::boolean;
+            RETURN;
+        END IF;
+    END LOOP;
+END
+$idem$;
+
+-- Returns what is there and still counts.
+CREATE OR REPLACE FUNCTION "idem"."records_look_v1"(p_key bytea) RETURNS TABLE (
+    o_claimed boolean, o_format smallint, o_state text, o_owner bytea, o_fingerprint bytea, o_attempt bigint,
+    o_ttl bigint, o_digest bytea, o_head bytea, o_body bytea, o_lease_ended boolean
+) LANGUAGE plpgsql VOLATILE ROWS 1 AS $idem$
+DECLARE
+    v_now timestamptz := clock_timestamp();
+BEGIN
+    RETURN QUERY
+        SELECT false, t.format, t.state, t.owner, t.fingerprint, t.attempt, t.ttl, t.digest, t.head, t.body,
+               t.lease_until <= v_now
+        FROM "idem"."records" t
+        WHERE t.key = p_key
+          AND CASE t.state WHEN 'done' THEN t.expires ELSE t.lease_until + t.ttl * interval '1 ms' END > v_now;
+END
+$idem$;
+
+INSERT INTO "idem"."records_version" (version)
+SELECT 1 WHERE NOT EXISTS (SELECT FROM "idem"."records_version");
+
+COMMIT;
