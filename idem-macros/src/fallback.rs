@@ -6,14 +6,15 @@ use quote::{ToTokens, quote};
 use syn::ReturnType;
 
 use crate::{
+    attribute::Kind,
     errors::Errors,
     item,
     model::{function::is_idempotent, known},
 };
 
-pub(crate) fn fallback(original: TokenStream, errors: &Errors) -> TokenStream {
-    let item = item::parse(original.clone()).map_or(original, |mut function| {
-        // The second `#[idempotent]` is reported, it need not report the same mistakes again.
+pub(crate) fn fallback(kind: Kind, original: TokenStream, errors: &Errors) -> TokenStream {
+    let item = item::parse(kind, original.clone()).map_or(original, |mut function| {
+        // The second attribute is reported, it need not report the same mistakes again.
         function.attributes.retain(|attribute| !is_idempotent(attribute));
         let signature = &mut function.signature;
         let future = matches!(&signature.output, ReturnType::Type(_, ty) if known::names_a_future(ty));

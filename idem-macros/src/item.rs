@@ -1,11 +1,13 @@
 //! The annotated function: its signature is read, its body stays raw tokens, so that a half-typed body expands too.
 
-use proc_macro2::{Delimiter, Group, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Span, TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{
     Attribute, Signature, Token, Visibility,
     parse::{ParseStream, Parser, discouraged::Speculative},
 };
+
+use crate::attribute::Kind;
 
 /// A function as it is written.
 pub(crate) struct Function {
@@ -14,24 +16,27 @@ pub(crate) struct Function {
     pub(crate) signature: Signature,
     /// The attributes at the top of the body: `#![allow(..)]`.
     pub(crate) inner: Vec<Attribute>,
+    /// The body without them. If there are none, it is the very token of the source: a copy would lose where its
+    /// braces are, and what is wrong within would be reported once more.
     pub(crate) body: Group,
 }
 
-/// Reads a function.
-pub(crate) fn parse(tokens: TokenStream) -> syn::Result<Function> {
+/// Reads the function that an attribute stands on.
+pub(crate) fn parse(kind: Kind, tokens: TokenStream) -> syn::Result<Function> {
     let name_the_fault = tokens.clone();
-    parse_function
+    let function = |input: ParseStream<'_>| parse_function(kind, input);
+    function
         .parse2(tokens)
-        .map_err(|error| if is_function(&name_the_fault) { error } else { foreign(name_the_fault) })
+        .map_err(|error| if is_function(&name_the_fault) { error } else { foreign(kind, name_the_fault) })
 }
 
-fn parse_function(input: ParseStream<'_>) -> syn::Result<Function> {
+fn parse_function(kind: Kind, input: ParseStream<'_>) -> syn::Result<Function> {
     let attributes = input.call(Attribute::parse_outer)?;
     let visibility = input.parse()?;
     let signature: Signature = input.parse()?;
     if input.peek(Token![;]) {
-        let message =
-            format!("`{}` has no body: `#[idempotent]` goes on a handler, not on its declaration", signature.ident);
+        let (name, attribute) = (&signature.ident, kind.name());
+        let message = format!("`{name}` has no body: `#[{attribute}]` goes on the function, not on its declaration");
         return Err(syn::Error::new_spanned(input.parse::<Token![;]>()?, message));
     }
     let body = match input.parse()? {
@@ -39,9 +44,14 @@ fn parse_function(input: ParseStream<'_>) -> syn::Result<Function> {
         other => return Err(syn::Error::new_spanned(other, "expected the function's body")),
     };
     let (inner, content) = inner_attributes(body.stream());
-    let mut rest = Group::new(Delimiter::Brace, content);
-    rest.set_span(body.span());
-    Ok(Function { attributes, visibility, signature, inner, body: rest })
+    let body = if inner.is_empty() { body } else { braced(content, body.span()) };
+    Ok(Function { attributes, visibility, signature, inner, body })
+}
+
+fn braced(content: TokenStream, span: Span) -> Group {
+    let mut group = Group::new(Delimiter::Brace, content);
+    group.set_span(span);
+    group
 }
 
 fn inner_attributes(body: TokenStream) -> (Vec<Attribute>, TokenStream) {
@@ -71,8 +81,11 @@ fn is_function(tokens: &TokenStream) -> bool {
     false
 }
 
-fn foreign(tokens: TokenStream) -> syn::Error {
-    let message = "`#[idempotent]` goes on an `async fn` that handles requests";
+fn foreign(kind: Kind, tokens: TokenStream) -> syn::Error {
+    let message = match kind {
+        Kind::Handler => "`#[idempotent]` goes on an `async fn` that handles requests",
+        Kind::Function => "`#[idempotent_fn]` goes on an `async fn`",
+    };
     let skip_attributes = |input: ParseStream<'_>| {
         input.call(Attribute::parse_outer)?;
         input.parse::<TokenStream>()
@@ -85,9 +98,12 @@ fn foreign(tokens: TokenStream) -> syn::Error {
 impl ToTokens for Function {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         let Self { attributes, visibility, signature, inner, body } = self;
-        let content = body.stream();
-        let mut whole = Group::new(Delimiter::Brace, quote!(#(#inner)* #content));
-        whole.set_span(body.span());
-        tokens.extend(quote!(#(#attributes)* #visibility #signature #whole));
+        tokens.extend(quote!(#(#attributes)* #visibility #signature));
+        if inner.is_empty() {
+            body.to_tokens(tokens);
+        } else {
+            let content = body.stream();
+            braced(quote!(#(#inner)* #content), body.span()).to_tokens(tokens);
+        }
     }
 }

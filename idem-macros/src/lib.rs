@@ -52,7 +52,7 @@ use proc_macro::TokenStream;
 /// | `lease` | duration | `"30s"` | how long a claim outlives the last sign of life of its owner: 100 ms to 1 h, and shorter than `ttl` |
 /// | `fingerprint` | `"body"`, `"json"`, `"none"`, or an expression | `"body"` | what must be the same for a retry to count as the same request |
 /// | `max_response` | size | `"1MiB"` | the largest response body that is recorded: up to 1 GiB |
-/// | `state` | type | none | the router's state, to be told at the handler when it has no `Idempotency` |
+/// | `state` | type | none | the router's state, to be told at the handler when it has no `Idempotency`, or when an argument is no extractor |
 /// | `crate` | path | `::idem_runtime` | where the runtime is, if it is renamed |
 ///
 /// **Durations** are numbers with units, the larger unit first: `"500ms"`, `"30s"`, `"1h30m"`, `"7d"`, `"2w"`.
@@ -88,5 +88,5 @@ use proc_macro::TokenStream;
 /// The handler is compiled as it is written then, so that the rest of the crate still type-checks.
 #[proc_macro_attribute]
 pub fn idempotent(args: TokenStream, item: TokenStream) -> TokenStream {
-    attribute::attribute(args.into(), item.into()).into()
+    attribute::idempotent(args.into(), item.into()).into()
 }

@@ -1,7 +1,9 @@
 //! The first step: the attribute's tokens become options with spans. What their values mean is judged later.
 
-mod name;
+pub(crate) mod name;
 mod parse;
+mod value;
+mod word;
 
 use std::collections::BTreeMap;
 

@@ -1,6 +1,8 @@
 //! The names of the options.
 
-/// An option of the attribute.
+use crate::near::near;
+
+/// An option of an attribute.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Name {
     Ttl,
@@ -16,16 +18,54 @@ pub(crate) enum Name {
     Fingerprint,
     MaxResponse,
     State,
+    Store,
     Crate,
 }
 
+/// The options of `#[idempotent]`.
+pub(crate) const OF_HANDLERS: &[Name] = &[
+    Name::Ttl,
+    Name::Key,
+    Name::Scope,
+    Name::Operation,
+    Name::Missing,
+    Name::ReplayStatus,
+    Name::Record,
+    Name::OnFailure,
+    Name::InFlight,
+    Name::Lease,
+    Name::Fingerprint,
+    Name::MaxResponse,
+    Name::State,
+    Name::Crate,
+];
+
+/// The options of `#[idempotent_fn]`.
+pub(crate) const OF_FUNCTIONS: &[Name] = &[
+    Name::Ttl,
+    Name::Key,
+    Name::Store,
+    Name::Scope,
+    Name::Operation,
+    Name::OnFailure,
+    Name::InFlight,
+    Name::Lease,
+    Name::Fingerprint,
+    Name::Crate,
+];
+
 /// Words for an option that are nowhere near its name.
 const OTHER_WORDS: &[(&str, Name)] = &[
-    ("expiry", Name::Ttl),
+    ("duration", Name::Ttl),
+    ("expiration", Name::Ttl),
+    ("expire", Name::Ttl),
     ("expires", Name::Ttl),
     ("expires_in", Name::Ttl),
-    ("expiration", Name::Ttl),
+    ("expiry", Name::Ttl),
+    ("lifetime", Name::Ttl),
+    ("max_age", Name::Ttl),
     ("retention", Name::Ttl),
+    ("time_to_live", Name::Ttl),
     ("header", Name::Key),
     ("idempotency_key", Name::Key),
     ("tenant", Name::Scope),
@@ -44,23 +84,6 @@ const OTHER_WORDS: &[(&str, Name)] = &[
 ];
 
 impl Name {
-    const ALL: [Name; 14] = [
-        Name::Ttl,
-        Name::Key,
-        Name::Scope,
-        Name::Operation,
-        Name::Missing,
-        Name::ReplayStatus,
-        Name::Record,
-        Name::OnFailure,
-        Name::InFlight,
-        Name::Lease,
-        Name::Fingerprint,
-        Name::MaxResponse,
-        Name::State,
-        Name::Crate,
-    ];
-
     /// The name as it is written.
     pub(crate) const fn text(self) -> &'static str {
         match self {
@@ -77,6 +100,7 @@ impl Name {
             Name::Fingerprint => "fingerprint",
             Name::MaxResponse => "max_response",
             Name::State => "state",
+            Name::Store => "store",
             Name::Crate => "crate",
         }
     }
@@ -97,21 +121,22 @@ impl Name {
             Name::Fingerprint => "\"body\"",
             Name::MaxResponse => "\"1MiB\"",
             Name::State => "AppState",
+            Name::Store => "&idempotency",
             Name::Crate => "::idem_runtime",
         }
     }
 
-    pub(crate) fn find(text: &str) -> Option<Name> {
-        Self::ALL.into_iter().find(|name| name.text() == text)
+    pub(crate) fn find(text: &str, names: &[Name]) -> Option<Name> {
+        names.iter().copied().find(|name| name.text() == text)
     }
 
-    /// The option that a misspelt or other word was meant to be.
-    pub(crate) fn meant(text: &str) -> Option<Name> {
+    /// The option that a misspelt or other word was meant to be, or that its end names: `record_ttl`.
+    pub(crate) fn meant(text: &str, names: &[Name]) -> Option<Name> {
         let other = OTHER_WORDS.iter().find(|(word, _)| word.eq_ignore_ascii_case(text)).map(|(_, name)| *name);
-        other.or_else(|| crate::near::near(text, Self::texts()).and_then(Self::find))
-    }
-
-    pub(crate) fn texts() -> impl Iterator<Item = &'static str> {
-        Self::ALL.into_iter().map(Name::text)
+        let other = other.filter(|name| names.contains(name));
+        let close = || near(text, names.iter().map(|name| name.text())).and_then(|close| Self::find(close, names));
+        let lower = text.to_lowercase();
+        let end = || names.iter().copied().find(|name| lower.ends_with(name.text()));
+        other.or_else(close).or_else(end)
     }
 }

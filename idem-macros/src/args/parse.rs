@@ -5,18 +5,22 @@ use std::collections::BTreeMap;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::{ToTokens, quote};
 use syn::{
-    Expr, ExprPath, Ident, LitBool, LitStr, Path, Token, Type,
+    Expr, Ident, Token,
     ext::IdentExt,
     parse::{ParseStream, Parser, discouraged::Speculative},
     token,
 };
 
-use super::{Name, Options, Slot};
-use crate::errors::Errors;
+use super::{
+    Name, Options, Slot,
+    value::{self, Value},
+    word::{self, Word},
+};
+use crate::{attribute::Kind, errors::Errors};
 
 /// Reads the options. What cannot be read is reported and left out.
-pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Options {
-    let mut reader = Reader { options: Options::new(), first: BTreeMap::new(), errors };
+pub(crate) fn parse(kind: Kind, tokens: TokenStream, errors: &mut Errors) -> Options {
+    let mut reader = Reader { kind, options: Options::new(), first: BTreeMap::new(), errors };
     let read = |input: ParseStream<'_>| {
         while !input.is_empty() {
             reader.option(input)?;
@@ -32,58 +36,36 @@ pub(crate) fn parse(tokens: TokenStream, errors: &mut Errors) -> Options {
 }
 
 struct Reader<'a> {
+    kind: Kind,
     options: Options,
     /// Where each option is named first.
-    first: BTreeMap<Name, First>,
+    first: BTreeMap<Name, TokenStream>,
     errors: &'a mut Errors,
-}
-
-struct First {
-    ident: Ident,
-    marked: bool,
-}
-
-/// A value as its option takes it.
-enum Value {
-    Expression(Expr),
-    State(Type),
-    Crate(Path),
 }
 
 impl Reader<'_> {
     /// Reads one option and the comma after it.
     fn option(&mut self, input: ParseStream<'_>) -> syn::Result<()> {
         if let Some(comma) = input.parse::<Option<Token![,]>>()? {
-            self.errors.at(comma, "an option is missing before this comma");
+            self.errors.at(comma, "an option is missing before this comma, or it is one comma too many");
             return Ok(());
         }
-        if !input.peek(Ident::peek_any) {
+        let Some(word) = word::read(input)? else {
             let skipped = to_comma(input)?;
             let message = format!("expected the name of an option, as in `ttl = {}`", Name::Ttl.example());
             self.errors.at(skipped, message);
             self.options.lost = true;
             return comma(input);
-        }
-        let ident = Ident::parse_any(input)?;
-        let mut text = ident.unraw().to_string();
-        let mut written = ident.to_token_stream();
-        // `replay-status` is one name, if not a right one.
-        while input.peek(Token![-]) && input.peek2(Ident::peek_any) {
-            written.extend(input.parse::<Token![-]>()?.to_token_stream());
-            let part = Ident::parse_any(input)?;
-            text = format!("{text}-{part}");
-            part.to_tokens(&mut written);
-        }
-        let Some(name) = Name::find(&text) else {
-            self.unknown(written, &text);
+        };
+        let Some(name) = self.known(&word) else {
             if equals(input)?.is_some() {
-                unknown_value(input);
+                value::skip(input);
             }
             to_comma(input)?;
             return comma(input);
         };
-        let again = self.again(name, &ident);
-        match self.value(input, name, &ident)? {
+        let again = self.again(name, &word.tokens);
+        match self.value(input, name, &word.tokens)? {
             Some(value) if !again => self.give(name, value),
             None if !again => self.options.mark_broken(name),
             _ => {}
@@ -91,45 +73,81 @@ impl Reader<'_> {
         comma(input)
     }
 
+    /// The option that a name says. A name that says none is reported.
+    fn known(&mut self, word: &Word) -> Option<Name> {
+        let Word { tokens, text, last } = word;
+        let names = self.kind.names();
+        if let Some(name) = Name::find(text, names) {
+            return Some(name);
+        }
+        if let Some(name) = last.as_ref().and_then(|last| Name::find(last, names)) {
+            self.errors.at(tokens, format!("an option is one word: write `{}`", name.text()));
+            return Some(name);
+        }
+        let last = last.as_ref().unwrap_or(text);
+        let message = if let Some(reason) = self.kind.refuses(last) {
+            format!("there is no option `{text}`: {reason}")
+        } else if let Some(meant) = Name::meant(last, names) {
+            // The option that was meant is not missing as well.
+            if self.options.is_absent(meant) {
+                self.options.mark_broken(meant);
+            }
+            format!("there is no option `{text}`, did you mean `{}`?", meant.text())
+        } else {
+            let names: Vec<_> = names.iter().map(|name| format!("`{}`", name.text())).collect();
+            format!("there is no option `{text}`, the options are {}", names.join(", "))
+        };
+        self.errors.at(tokens, message);
+        None
+    }
+
     /// Reads the value of a known option up to the next comma.
-    fn value(&mut self, input: ParseStream<'_>, name: Name, ident: &Ident) -> syn::Result<Option<Value>> {
-        let right = format!("`{name} = {example}`", name = name.text(), example = name.example());
+    fn value(&mut self, input: ParseStream<'_>, name: Name, ident: &TokenStream) -> syn::Result<Option<Value>> {
+        let text = name.text();
+        let right = format!("`{text} = {example}`", example = self.kind.example(name));
         if at_end(input) {
-            self.errors.at(ident, format!("`{ident}` needs a value: write {right}"));
+            self.errors.at(ident, format!("`{text}` needs a value: write {right}"));
             return Ok(None);
         }
         let called = input.peek(token::Paren);
-        match equals(input)? {
+        let sign = equals(input)?;
+        match &sign {
             Some(Equals::Right(sign)) if at_end(input) => {
-                self.errors.at(Pair(ident, &sign), format!("`{ident} =` has no value: write {right}"));
+                self.errors.at(Pair(ident, sign), format!("`{text} =` has no value: write {right}"));
                 return Ok(None);
             }
             Some(Equals::Right(_)) => {}
-            Some(Equals::Wrong(sign)) => self.errors.at(&sign, format!("an option takes `=`, not `{sign}`")),
+            Some(Equals::Wrong(sign, said)) => {
+                self.errors.at(sign, format!("`{text}` takes `=`, not `{said}`: write {right}"));
+            }
             None if called => {
-                self.errors.at(Pair(ident, &to_comma(input)?), format!("an option takes `=`: write {right}"));
+                self.errors.at(Pair(ident, &to_comma(input)?), format!("`{text}` takes `=`: write {right}"));
                 return Ok(None);
             }
-            None => self.errors.at(ident, format!("`=` is missing after `{ident}`: write {right}")),
+            None => self.errors.at(ident, format!("`=` is missing after `{text}`: write {right}")),
         }
         if at_end(input) {
             return Ok(None);
         }
         let ahead = input.fork();
-        let value = match read_value(&ahead, name) {
+        let value = match value::read(&ahead, self.kind, name) {
             Ok(value) => value,
             Err(error) => {
                 let skipped = to_comma(input)?;
-                self.errors.at(skipped, format!("`{ident}`: {error}"));
+                // After a wrong sign, what follows need not be a value.
+                if matches!(sign, Some(Equals::Right(_))) {
+                    self.errors.at(skipped, format!("`{text}`: {error}"));
+                }
                 return Ok(None);
             }
         };
         input.advance_to(&ahead);
         if let Value::Expression(Expr::Assign(assign)) = &value {
-            let message = format!("`{ident} =` has no value before this, or a comma is missing: write {right}");
+            let message = format!("`{text} =` has no value before this, or a comma is missing: write {right}");
             self.errors.at(&assign.left, message);
             if let Expr::Path(path) = &*assign.left
-                && let Some(other) = path.path.get_ident().and_then(|other| Name::find(&other.to_string()))
+                && let Some(other) = path.path.get_ident()
+                && let Some(other) = Name::find(&other.to_string(), self.kind.names())
                 && self.options.is_absent(other)
             {
                 self.options.mark_broken(other);
@@ -139,13 +157,17 @@ impl Reader<'_> {
         if at_end(input) {
             return Ok(Some(value));
         }
+        if let Some(sign) = input.parse::<Option<Token![;]>>()? {
+            self.errors.at(sign, "options are separated by commas: write `,`");
+            return Ok(Some(value));
+        }
         if input.peek(Ident::peek_any) && input.peek2(Token![=]) {
             let next = Ident::parse_any(&input.fork())?;
             self.errors.at(&next, format!("a comma is missing before `{next}`"));
             return Ok(Some(value));
         }
         let skipped = to_comma(input)?;
-        self.errors.at(skipped, format!("unexpected after the value of `{ident}`: options are separated by commas"));
+        self.errors.at(skipped, format!("unexpected after the value of `{text}`: options are separated by commas"));
         Ok(None)
     }
 
@@ -159,96 +181,44 @@ impl Reader<'_> {
         }
     }
 
-    /// Whether the option was named before. Then both places are marked.
-    fn again(&mut self, name: Name, ident: &Ident) -> bool {
-        let Some(first) = self.first.get_mut(&name) else {
-            self.first.insert(name, First { ident: ident.clone(), marked: false });
+    /// Whether the option was named before. Then the error runs from the first place to this one.
+    fn again(&mut self, name: Name, word: &TokenStream) -> bool {
+        let Some(first) = self.first.get(&name) else {
+            self.first.insert(name, word.clone());
             return false;
         };
-        if !first.marked {
-            first.marked = true;
-            self.errors.at(&first.ident, format!("`{ident}` is given here first"));
-        }
-        self.errors.at(ident, format!("`{ident}` is given again: an option is given once"));
+        self.errors.at(Pair(first, word), format!("`{}` is given twice: keep one", name.text()));
         true
-    }
-
-    fn unknown(&mut self, written: TokenStream, text: &str) {
-        let Some(meant) = Name::meant(text) else {
-            let names: Vec<_> = Name::texts().map(|name| format!("`{name}`")).collect();
-            self.errors.at(written, format!("there is no option `{text}`, the options are {}", names.join(", ")));
-            return;
-        };
-        self.errors.at(written, format!("there is no option `{text}`, did you mean `{}`?", meant.text()));
-        // The option that was meant is not missing as well.
-        if self.options.is_absent(meant) {
-            self.options.mark_broken(meant);
-        }
     }
 }
 
 enum Equals {
     Right(Token![=]),
-    /// `:` or `==`, which is taken for `=` so that the value is read.
-    Wrong(TokenStream),
+    /// What others write, taken for `=` so that the value is read.
+    Wrong(TokenStream, &'static str),
 }
 
 fn equals(input: ParseStream<'_>) -> syn::Result<Option<Equals>> {
-    if input.peek(Token![==]) {
-        let sign: Token![==] = input.parse()?;
-        return Ok(Some(Equals::Wrong(quote!(#sign))));
+    macro_rules! wrong {
+        ($($sign:tt)+) => {$(
+            if input.peek(Token![$sign]) {
+                let sign: Token![$sign] = input.parse()?;
+                return Ok(Some(Equals::Wrong(quote!(#sign), stringify!($sign))));
+            }
+        )+};
     }
-    if input.peek(Token![:]) && !input.peek(Token![::]) {
-        let sign: Token![:] = input.parse()?;
-        return Ok(Some(Equals::Wrong(quote!(#sign))));
+    wrong!(== => -> <- += :: );
+    if input.peek(Token![:]) {
+        let colon: Token![:] = input.parse()?;
+        return Ok(Some(match input.parse::<Option<Token![=]>>()? {
+            Some(sign) => Equals::Wrong(quote!(#colon #sign), ":="),
+            None => Equals::Wrong(quote!(#colon), ":"),
+        }));
     }
     Ok(input.parse::<Option<Token![=]>>()?.map(Equals::Right))
 }
 
-fn read_value(input: ParseStream<'_>, name: Name) -> syn::Result<Value> {
-    match name {
-        Name::State | Name::Crate if input.peek(LitStr) => {
-            let text: LitStr = input.parse()?;
-            Err(syn::Error::new(text.span(), format!("write `{} = {}`, without quotes", name.text(), text.value())))
-        }
-        Name::State => input.parse().map(Value::State).map_err(|error| expected("a type", name, &error)),
-        Name::Crate => {
-            input.call(Path::parse_mod_style).map(Value::Crate).map_err(|error| expected("a path", name, &error))
-        }
-        // A keyword, as in `record = final`: the value's judge knows that its quotes are missing.
-        _ if is_keyword(input) => {
-            let path = Ident::parse_any(input)?.into();
-            Ok(Value::Expression(Expr::Path(ExprPath { attrs: Vec::new(), qself: None, path })))
-        }
-        _ => input.parse().map(Value::Expression),
-    }
-}
-
-/// Passes over the value of an unknown option: its commas, as in `Map<K, V>`, separate no options.
-fn unknown_value(input: ParseStream<'_>) {
-    let ahead = input.fork();
-    if ahead.parse::<Type>().is_ok() && at_end(&ahead) {
-        input.advance_to(&ahead);
-        return;
-    }
-    let ahead = input.fork();
-    if ahead.parse::<Expr>().is_ok() && at_end(&ahead) {
-        input.advance_to(&ahead);
-    }
-}
-
-/// An error for a reader of the attribute, instead of a list of tokens.
-fn expected(what: &str, name: Name, error: &syn::Error) -> syn::Error {
-    syn::Error::new(error.span(), format!("expected {what}, as in `{} = {}`", name.text(), name.example()))
-}
-
-/// Whether the value is one keyword that is no value.
-fn is_keyword(input: ParseStream<'_>) -> bool {
-    let single = input.peek2(Token![,]) || input.cursor().token_tree().is_some_and(|(_, rest)| rest.eof());
-    single && input.peek(Ident::peek_any) && !input.peek(Ident) && !input.peek(LitBool)
-}
-
-fn at_end(input: ParseStream<'_>) -> bool {
+pub(super) fn at_end(input: ParseStream<'_>) -> bool {
     input.is_empty() || input.peek(Token![,])
 }
 

@@ -41,7 +41,7 @@ pub(super) fn arguments(policy: &Policy, parameters: &[Parameter<'_>], hidden: &
         values.push(value("fingerprint", fingerprint, parameters));
     }
     quote_spanned! {own()=>
-        let __arguments = #hidden::Arguments::new();
+        let __arguments = #hidden::arguments();
         #(#values)*
     }
 }
@@ -53,7 +53,7 @@ fn value(option: &str, evaluated: &Evaluated, parameters: &[Parameter<'_>]) -> T
         let conditions = parameter.conditions();
         let pattern = borrowed(&parameter.argument.pattern, names);
         let name = &parameter.name;
-        // Names are searched in tokens, where a local of the expression can be taken for one: such a binding is used here.
+        // Names are searched in tokens, where a local of the expression can be taken for one: then it is used here.
         let used = bindings(&pattern);
         let conditions: Vec<_> = conditions.collect();
         quote_spanned!(own()=> #(#conditions)* let #pattern = &#name; #(#conditions)* let _ = (#(&#used,)*);)
@@ -78,6 +78,13 @@ fn by_reference(expression: &Expr) -> TokenStream {
             let mut tuple = Group::new(Delimiter::Parenthesis, quote_spanned!(own()=> #(#each,)*));
             tuple.set_span(own_at(end));
             quote_spanned!(own_at(start)=> &#tuple)
+        }
+        // Parentheses of our own, where they are needed: those of `syn` would have errors shown at the whole attribute.
+        other @ (Expr::Binary(_) | Expr::Cast(_) | Expr::Range(_) | Expr::Assign(_) | Expr::Closure(_)) => {
+            let (start, end) = ends(other);
+            let mut whole = Group::new(Delimiter::Parenthesis, quote!(#other));
+            whole.set_span(own_at(end));
+            quote_spanned!(own_at(start)=> &#whole)
         }
         other => {
             let and_token = Token![&](own_at(ends(other).0));

@@ -1,22 +1,23 @@
 //! The third step: the model becomes tokens.
 //!
-//! Locals are spanned at the macro's own site, so no name of the user's can meet them. Whatever the user wrote keeps its
-//! span, so that warnings and errors appear as without the attribute.
+//! Locals are spanned at the macro's own site, so no name of the user's can meet them. Whatever the user wrote keeps
+//! its span, so that warnings and errors appear as without the attribute.
 
+mod checks;
 mod evaluate;
 mod output;
 mod pattern;
 mod rebind;
 mod route;
 
-use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream, TokenTree};
+use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, Pat, PatIdent, PatType, ReturnType, Signature, Token, Type};
 
 use self::rebind::Parameter;
 use crate::{
     item::Function,
-    model::{Model, policy::Policy},
+    model::{Handler, policy::Policy},
 };
 
 /// A span whose locals are the macro's own.
@@ -30,8 +31,8 @@ fn own_at(place: Span) -> Span {
 }
 
 /// Expands a handler.
-pub(crate) fn expand(model: &Model) -> TokenStream {
-    let Model { function, arguments, policy } = model;
+pub(crate) fn expand(handler: &Handler) -> TokenStream {
+    let Handler { function, arguments, policy, http } = handler;
     let Function { attributes, visibility, signature, inner, body } = function;
     let hidden = hidden_module(policy);
     let parameters = rebind::parameters(arguments);
@@ -40,12 +41,12 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     let named_future = output::needs_a_named_future(signature);
     let mut emitted = emitted_signature(signature, &parameters, &hidden);
     emitted.output =
-        ReturnType::Type(arrow(&signature.output), Box::new(Type::Verbatim(output.emitted(named_future, policy))));
+        ReturnType::Type(arrow(&signature.output), Box::new(Type::Verbatim(output.emitted(named_future, &hidden))));
     if named_future {
         emitted.asyncness = None;
     }
 
-    let state_check = policy.state.as_ref().map(|state| state_check(state, policy));
+    let checks = http.state.as_ref().map(|state| checks::checks(state, signature, &parameters, &hidden));
     let request = Ident::new("__request", own());
     let guarded = guarded_name(&parameters);
     let opened = match parameters.last() {
@@ -53,25 +54,26 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         None => quote_spanned!(own()=> ()),
     };
     let evaluated = evaluate::arguments(policy, &parameters, &hidden);
-    let route = route::route(policy, &hidden);
+    let route = route::route(policy, http, &hidden);
     let named = evaluate::names(policy);
     let rebound = parameters.iter().map(|parameter| parameter.rebind(&named));
     let pin = output.pin();
-    let conversion = output.conversion(policy);
-    // Without a span of the macro's own, the user's block would be reported as having braces too many.
-    let mut block = Group::new(body.delimiter(), body.stream());
-    block.set_span(own_at(body.span()));
+    let conversion = output.conversion(&hidden, body.span());
+    // In the arm of a `match`, no lint finds that the user's block has braces too many. They stay the user's own
+    // tokens: a copy would lose where each of them is, and what is wrong within would be reported once more.
+    let within = quote_spanned!(own()=> match () { () => #body });
     // A future that cannot be sent is reported at the handler's name.
     let place = own_at(signature.ident.span());
-    let hidden_here = hidden_module_at(policy, place);
+    let run = Ident::new("run", place);
     let run = call(
-        quote_spanned!(place=> #hidden_here::run),
+        quote_spanned!(own()=> #hidden::#run),
+        place,
         quote_spanned! {own()=>
             #route, #request, __arguments,
             async move {
                 #(#rebound)*
                 #pin
-                #block
+                #within
             },
             #conversion
         },
@@ -80,13 +82,13 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
         run
     } else {
         // Without this call, the error would come with the advice to remove an `.await` that the user cannot see.
-        let future = call(quote_spanned!(place=> ::core::future::IntoFuture::into_future), run);
+        let future = call(quote_spanned!(place=> ::core::future::IntoFuture::into_future), place, run);
         quote_spanned!(own()=> #future.await)
     };
 
     let content = quote_spanned! {own()=>
         #(#inner)*
-        #state_check
+        #checks
         let (#request, #opened) = #hidden::open(#guarded);
         #evaluated
         #run
@@ -96,32 +98,19 @@ pub(crate) fn expand(model: &Model) -> TokenStream {
     quote!(#(#attributes)* #visibility #emitted #whole)
 }
 
-/// A call, all of it shown where the function's path is.
-fn call(function: TokenStream, arguments: TokenStream) -> TokenStream {
+/// A call that is shown to the user at `place`.
+fn call(function: TokenStream, place: Span, arguments: TokenStream) -> TokenStream {
     let mut parentheses = Group::new(Delimiter::Parenthesis, arguments);
-    parentheses.set_span(output::ends(&function).0);
+    parentheses.set_span(place);
     quote!(#function #parentheses)
 }
 
-/// The one module that every path of the expansion goes through. A wrong `crate` is shown where it is written.
+/// The one module that every path of the expansion goes through. Its tokens are the same wherever it stands, so that
+/// a wrong `crate` is one error, where it is written.
 fn hidden_module(policy: &Policy) -> TokenStream {
-    match &policy.runtime {
-        Some(runtime) => quote_spanned!(own()=> #runtime::__private),
-        None => quote_spanned!(own()=> ::idem_runtime::__private),
-    }
-}
-
-/// The same, for a path that is shown to the user at `place`.
-fn hidden_module_at(policy: &Policy, place: Span) -> TokenStream {
-    let Some(runtime) = &policy.runtime else { return quote_spanned!(place=> ::idem_runtime::__private) };
-    let path = quote_spanned!(place=> #runtime::__private);
-    // Only the place changes: a `$crate` means what its hygiene says.
-    path.into_iter().map(|token| located(token, place)).collect()
-}
-
-fn located(mut token: TokenTree, place: Span) -> TokenTree {
-    token.set_span(token.span().located_at(place));
-    token
+    let Some(runtime) = &policy.runtime else { return quote_spanned!(own()=> ::idem_runtime::__private) };
+    let private = Ident::new("__private", own_at(output::ends(runtime).1));
+    quote_spanned!(own()=> #runtime::#private)
 }
 
 /// The signature with the emitted parameters.
@@ -164,10 +153,4 @@ fn guarded_name(parameters: &[Parameter<'_>]) -> Ident {
         Some(last) => last.name.clone(),
         None => Ident::new("__guarded", own()),
     }
-}
-
-/// Names the router state where the attribute names it, so that a state without a store is reported there.
-fn state_check(state: &Type, policy: &Policy) -> TokenStream {
-    let hidden = hidden_module(policy);
-    quote_spanned!(own()=> const { #hidden::state_provides_idempotency::<#state>() };)
 }

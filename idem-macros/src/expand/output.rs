@@ -1,15 +1,15 @@
 //! The return type: kept as the user's own, so that imports are used and errors appear at it.
 
 use proc_macro2::{Ident, Span, TokenStream};
-use quote::{ToTokens, quote, quote_spanned};
+use quote::{ToTokens, quote_spanned};
 use syn::{
     Lifetime, ReturnType, Signature, Type, TypeImplTrait, TypeReference,
     visit::{self, Visit},
     visit_mut::{self, VisitMut},
 };
 
-use super::{hidden_module_at, own, own_at};
-use crate::model::{known::peeled, policy::Policy};
+use super::{own, own_at};
+use crate::model::known::peeled;
 
 /// The type that the user's body yields.
 pub(super) struct Output {
@@ -44,20 +44,20 @@ impl Output {
     }
 
     /// The return type of the emitted function, at the place of the user's own.
-    pub(super) fn emitted(&self, named_future: bool, policy: &Policy) -> TokenStream {
+    pub(super) fn emitted(&self, named_future: bool, hidden: &TokenStream) -> TokenStream {
         let response = &self.response;
         let (start, end) = (own_at(self.ends.0), own_at(self.ends.1));
-        let hidden = hidden_module_at(policy, start);
         let close = quote_spanned!(end=> >);
-        if named_future {
-            quote_spanned!(start=> #hidden::Run<impl ::core::future::Future<Output = #response #close #close)
+        let content = if named_future {
+            quote_spanned!(start=> Run<impl ::core::future::Future<Output = #response #close #close)
         } else {
-            quote_spanned!(start=> #hidden::Replayable<#response #close)
-        }
+            quote_spanned!(start=> Replayable<#response #close)
+        };
+        quote_spanned!(own()=> #hidden::#content)
     }
 
-    /// A return that is never taken, and leaves no code behind. It tells the async block its type before the body does, so that a wrong type is
-    /// reported at the expression that has it.
+    /// A return that is never taken, and leaves no code behind. It tells the async block its type before the body
+    /// does, so that a wrong type is reported at the expression that has it.
     pub(super) fn pin(&self) -> Option<TokenStream> {
         let pinned = self.pinned.as_ref()?;
         // Shown where the type is said to come from.
@@ -69,13 +69,11 @@ impl Output {
         })
     }
 
-    /// The conversion, passed as a function: a type that is no response is then one error, at the type. Its span is the
-    /// type's own, so that it is the same error as that of an `impl IntoResponse`.
-    pub(super) fn conversion(&self, policy: &Policy) -> TokenStream {
-        let hidden = hidden_module_at(policy, self.ends.0);
-        let path = quote_spanned!(self.ends.0=> #hidden::IntoResponse::);
-        let function = Ident::new("into_response", self.ends.1);
-        quote!(#path #function)
+    /// The conversion, passed as a function: a type that is no response is then one error, at the type. An `impl Trait`
+    /// is checked by the compiler, which shows at the body's braces what it is; so it is shown there.
+    pub(super) fn conversion(&self, hidden: &TokenStream, body: Span) -> TokenStream {
+        let response = self.pinned.clone().unwrap_or_else(|| quote_spanned!(own_at(body)=> _));
+        quote_spanned!(own()=> <#response as #hidden::IntoResponse>::into_response)
     }
 }
 

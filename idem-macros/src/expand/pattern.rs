@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use quote::quote_spanned;
-use syn::{FieldPat, Pat, PatIdent, PatRest, PatWild, Token, punctuated::Punctuated};
+use syn::{FieldPat, Pat, PatIdent, PatParen, PatRest, PatWild, Token, punctuated::Punctuated};
 
 use super::own;
 use crate::model::argument::{binds, text};
@@ -32,7 +32,11 @@ pub(super) fn borrowed(pattern: &Pat, names: &BTreeSet<String>) -> Pat {
                 subpat: subpat.map(|(at, sub)| (*at, Box::new(borrowed(sub, names)))),
             })
         }
-        Pat::Paren(paren) => borrowed(&paren.pat, names),
+        Pat::Paren(paren) => match borrowed(&paren.pat, names) {
+            // A `let` takes alternatives only within parentheses.
+            or @ Pat::Or(_) => Pat::Paren(PatParen { pat: Box::new(or), ..paren.clone() }),
+            other => other,
+        },
         // Matching through a reference binds the target by reference already.
         Pat::Reference(reference) => borrowed(&reference.pat, names),
         Pat::Type(typed) => borrowed(&typed.pat, names),
@@ -133,5 +137,8 @@ mod tests {
         check("whole @ Json(order)", &["whole", "order"], "whole @ Json(order)");
         check("&id", &["id"], "id");
         check("((A(x) | B(x)), y)", &["y"], "(_, y)");
+        check("(A(x, _y) | B(_y, x))", &["x"], "(A(x, _) | B(_, x))");
+        check("&(A(x) | B(x))", &["x"], "(A(x) | B(x))");
+        check("(whole @ (A(x) | B(x)))", &["x", "whole"], "whole @ (A(x) | B(x))");
     }
 }

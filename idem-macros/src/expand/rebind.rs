@@ -54,7 +54,10 @@ impl Parameter<'_> {
         // What an option names is used, even if the body does not use it.
         let used = bindings(pattern).into_iter().filter(|binding| named.contains(&text(binding)));
         let used = used.map(|binding| quote_spanned!(own()=> #(#conditions)* let _ = &#binding;));
-        let rebound = quote_spanned!(own()=> #(#conditions)* #(#lints)* let #pattern = #name; #(#used)*);
+        // `let _order = order;` does have an effect: the argument lives as long as the body.
+        let kept = matches!(pattern, Pat::Ident(binding) if text(&binding.ident).starts_with('_'));
+        let kept = kept.then(|| quote_spanned!(own()=> #[allow(clippy::no_effect_underscore_binding)]));
+        let rebound = quote_spanned!(own()=> #(#conditions)* #kept #(#lints)* let #pattern = #name; #(#used)*);
         match pattern {
             Pat::Ident(ident) if ident.subpat.is_none() && ident.by_ref.is_none() => rebound,
             Pat::Wild(_) => {

@@ -6,11 +6,11 @@ use quote::quote_spanned;
 use super::own;
 use crate::model::{
     Source,
-    policy::{Fingerprint, InFlight, Key, Missing, OnFailure, Policy, Record, Scope},
+    policy::{Fingerprint, Http, InFlight, Key, Missing, OnFailure, Policy, Record, Scope},
 };
 
 /// An expression for the `&'static Route`.
-pub(super) fn route(policy: &Policy, hidden: &TokenStream) -> TokenStream {
+pub(super) fn route(policy: &Policy, http: &Http, hidden: &TokenStream) -> TokenStream {
     let own = own();
     let operation = option(policy.operation.as_ref());
     let (ttl, lease) = (duration(policy.ttl, hidden), duration(policy.lease, hidden));
@@ -26,15 +26,15 @@ pub(super) fn route(policy: &Policy, hidden: &TokenStream) -> TokenStream {
         Scope::Header(name) => quote_spanned!(own=> Header(#name)),
         Scope::Expression(_) => quote_spanned!(own=> Arguments),
     };
-    let missing = match policy.missing {
+    let missing = match http.missing {
         Missing::Execute => quote_spanned!(own=> Execute),
         Missing::Refuse(status) => {
             let status = Literal::u16_unsuffixed(status);
             quote_spanned!(own=> Refuse(#status))
         }
     };
-    let replay_status = option(policy.replay_status.map(Literal::u16_unsuffixed));
-    let record = match &policy.record {
+    let replay_status = option(http.replay_status.map(Literal::u16_unsuffixed));
+    let record = match &http.record {
         Record::Success => quote_spanned!(own=> Success),
         Record::Final => quote_spanned!(own=> Final),
         Record::Chosen(function) => quote_spanned!(own=> Chosen(#function)),
@@ -56,7 +56,7 @@ pub(super) fn route(policy: &Policy, hidden: &TokenStream) -> TokenStream {
         Fingerprint::None => quote_spanned!(own=> None),
         Fingerprint::Expression(_) => quote_spanned!(own=> Arguments),
     };
-    let max_response = Literal::u64_unsuffixed(policy.max_response);
+    let max_response = Literal::u64_unsuffixed(http.max_response);
     quote_spanned! {own=>
         {
             static __ROUTE: #hidden::Route = #hidden::Route {
@@ -88,5 +88,5 @@ fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
 
 fn duration(milliseconds: u64, hidden: &TokenStream) -> TokenStream {
     let milliseconds = Literal::u64_unsuffixed(milliseconds);
-    quote_spanned!(own()=> #hidden::Duration::from_millis(#milliseconds))
+    quote_spanned!(own()=> #hidden::milliseconds(#milliseconds))
 }

@@ -32,7 +32,7 @@ pub(crate) fn is_conditional(attribute: &Attribute) -> bool {
     path.is_ident("cfg_attr") && list.tokens.clone().into_iter().any(|token| token.to_string() == "cfg")
 }
 
-/// What a pattern binds, in its order.
+/// What a pattern binds, in its order. Each alternative binds the same.
 pub(crate) fn bindings(pattern: &Pat) -> Vec<Ident> {
     let mut bindings = Bindings(Vec::new());
     bindings.visit_pat(pattern);
@@ -60,7 +60,8 @@ impl<'ast> Visit<'ast> for Bindings {
     fn visit_pat_ident(&mut self, node: &'ast PatIdent) {
         // A bare upper-case name is a unit struct or a constant, not a binding.
         let plain = node.by_ref.is_none() && node.mutability.is_none() && node.subpat.is_none();
-        if !(plain && text(&node.ident).starts_with(char::is_uppercase)) {
+        let constant = plain && text(&node.ident).starts_with(char::is_uppercase);
+        if !constant && !self.0.contains(&node.ident) {
             self.0.push(node.ident.clone());
         }
         visit::visit_pat_ident(self, node);

@@ -82,6 +82,13 @@ pub(crate) const WAIT: Measure = duration(1, 5 * MINUTE, "5s");
 /// The lease of a route that names none.
 pub(crate) const DEFAULT_LEASE: u64 = 30 * SECOND;
 
+/// A lease that leaves time for two more owners before the record expires: a third, in whole seconds if it can be.
+pub(crate) fn lease_for(ttl: u64) -> u64 {
+    let third = ttl / 3;
+    let round = if third < SECOND { LEASE.least } else { SECOND };
+    third - third % round
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -164,6 +171,13 @@ mod tests {
         assert_eq!(LEASE.read("99ms").map_err(|wrong| wrong.write), Err("100ms".into()));
         assert_eq!(LEASE.read("1h"), Ok(HOUR));
         assert_eq!(LEASE.read("1h1ms").map_err(|wrong| wrong.write), Err("1h".into()));
+    }
+
+    #[test]
+    fn offers_round_leases() {
+        for (ttl, lease) in [("1s", "300ms"), ("2s500ms", "800ms"), ("10s", "3s"), ("30s", "10s"), ("50m", "16m40s")] {
+            assert_eq!(TTL.read(ttl).map(|ttl| LEASE.show(lease_for(ttl))).as_deref(), Ok(lease), "{ttl}");
+        }
     }
 
     proptest! {

@@ -1,4 +1,4 @@
-//! Expressions over the handler's arguments: which of them an expression names, and whether it can be evaluated
+//! Expressions over the function's arguments: which of them an expression names, and whether it can be evaluated
 //! before the claim.
 
 use std::collections::BTreeSet;
@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{
-    Expr, ExprAsync, ExprAwait, ExprClosure, ExprReturn, ExprTry, Ident, Lit, PatIdent,
+    Expr, Ident, Lit, PatIdent,
     ext::IdentExt,
     visit::{self, Visit},
 };
@@ -20,21 +20,23 @@ pub(crate) struct Evaluated {
     pub(crate) names: BTreeSet<String>,
 }
 
-/// Checks an expression over the arguments of `handler`, which bind `bindings`.
+/// Checks an expression over the arguments of `function`, which bind `bindings`.
 pub(crate) fn evaluate(
     option: &str,
     expression: &Expr,
-    handler: &Ident,
+    function: &Ident,
     bindings: &[String],
     errors: &mut Errors,
 ) -> Option<Evaluated> {
+    let locals = locals(expression);
     let mut check =
-        Check { bindings, locals: locals(expression), unknown: Vec::new(), nested: 0, right: true, option, errors };
+        Check { function, bindings, locals, unknown: Vec::new(), nested: 0, loops: 0, right: true, option, errors };
+    check.whole(expression);
     check.root(expression);
     check.visit_expr(expression);
     let Check { unknown, right, .. } = check;
     for ident in &unknown {
-        errors.at(ident, no_argument(handler, ident, bindings));
+        errors.at(ident, no_argument(function, ident, bindings));
     }
     (right && unknown.is_empty()).then(|| {
         let mut names = BTreeSet::new();
@@ -62,14 +64,17 @@ pub(crate) fn is_constant(evaluated: &Evaluated) -> bool {
     evaluated.names.is_empty() && !calls.0
 }
 
-fn no_argument(handler: &Ident, ident: &Ident, bindings: &[String]) -> String {
+fn no_argument(function: &Ident, ident: &Ident, bindings: &[String]) -> String {
     let known: Vec<_> = bindings.iter().map(|name| format!("`{name}`")).collect();
-    if known.is_empty() {
-        return format!("`{handler}` has no argument `{ident}`: none of its arguments has a name");
+    let known = match known.as_slice() {
+        [] => return format!("`{function}` has no argument `{ident}`, nor any other that has a name"),
+        [one] => format!("argument is {one}"),
+        many => format!("arguments are {}", many.join(", ")),
+    };
+    match did_you_mean(&ident.to_string(), bindings.iter().map(String::as_str)) {
+        Some(meant) => format!("`{function}` has no argument `{ident}`, {meant} Its {known}"),
+        None => format!("`{function}` has no argument `{ident}`: its {known}"),
     }
-    let meant = did_you_mean(&ident.to_string(), bindings.iter().map(String::as_str));
-    let meant = meant.map_or(String::from(": its"), |meant| format!(", {meant} Its"));
-    format!("`{handler}` has no argument `{ident}`{meant} arguments are {}", known.join(", "))
 }
 
 /// The names that the expression itself binds.
@@ -87,39 +92,99 @@ fn locals(expression: &Expr) -> BTreeSet<String> {
 }
 
 struct Check<'a> {
+    function: &'a Ident,
     bindings: &'a [String],
     locals: BTreeSet<String>,
     unknown: Vec<Ident>,
     /// How many closures and async blocks are round the place.
     nested: usize,
+    /// How many loops are.
+    loops: usize,
     right: bool,
     option: &'a str,
     errors: &'a mut Errors,
 }
 
 impl Check<'_> {
+    /// A value that is none yet.
+    fn whole(&mut self, expression: &Expr) {
+        match peeled(expression) {
+            Expr::Async(block) => self.awaits(block.async_token),
+            Expr::Closure(closure) => {
+                let message = "is an expression that names the arguments itself, not a closure: leave out the `|..|`";
+                self.wrong(closure, format!("`{}` {message}", self.option));
+            }
+            _ => {}
+        }
+    }
+
     /// A value that must be an argument. Bare names elsewhere, as in `map(normalize)`, may be functions.
     fn root(&mut self, expression: &Expr) {
         let Expr::Path(path) = peeled(expression) else { return };
         let Some(ident) = path.path.get_ident().filter(|_| path.qself.is_none()) else { return };
+        if let "return" | "break" | "continue" | "yield" = ident.to_string().as_str() {
+            return self.leaves(ident, &ident.to_string());
+        }
         let name = ident.unraw().to_string();
         let variable = name != "self" && !name.starts_with(char::is_uppercase);
-        let bound = self.bindings.contains(&name) || self.locals.contains(&name);
-        if variable && !bound && !self.unknown.iter().any(|other| other == ident) {
+        if variable && !self.locals.contains(&name) {
+            self.must_be_bound(ident);
+        }
+    }
+
+    fn must_be_bound(&mut self, ident: &Ident) {
+        let bound = self.bindings.contains(&ident.unraw().to_string());
+        if !bound && !self.unknown.iter().any(|other| other == ident) {
             self.unknown.push(ident.clone());
         }
     }
 
-    fn leaves(&mut self, tokens: impl ToTokens, what: &str) {
+    fn leaves(&mut self, tokens: impl ToTokens, word: &str) {
+        let end = format!("so `{word}` cannot end `{}`: a value that is not there is `None`", self.function);
+        self.too_early(tokens, &end);
+    }
+
+    fn awaits(&mut self, tokens: impl ToTokens) {
+        self.too_early(tokens, "so it cannot await: let an argument hold the value");
+    }
+
+    fn too_early(&mut self, tokens: impl ToTokens, so: &str) {
         if self.nested == 0 {
-            let option = self.option;
-            self.errors.at(tokens, format!("`{option}` is evaluated before the handler runs, so it cannot {what}"));
-            self.right = false;
+            let Self { option, function, .. } = self;
+            let message = format!("`{option}` is evaluated before `{function}` runs, {so}");
+            self.wrong(tokens, message);
         }
+    }
+
+    fn wrong(&mut self, tokens: impl ToTokens, message: String) {
+        self.errors.at(tokens, message);
+        self.right = false;
+    }
+
+    fn nested(&mut self, visit: impl FnOnce(&mut Self)) {
+        self.nested += 1;
+        visit(self);
+        self.nested -= 1;
+    }
+
+    fn looped(&mut self, visit: impl FnOnce(&mut Self)) {
+        self.loops += 1;
+        visit(self);
+        self.loops -= 1;
     }
 }
 
 impl<'ast> Visit<'ast> for Check<'_> {
+    fn visit_expr_path(&mut self, node: &'ast syn::ExprPath) {
+        // Whatever else a bare name is, `self` is an argument.
+        if let Some(ident) = node.path.get_ident()
+            && ident == "self"
+        {
+            self.must_be_bound(ident);
+        }
+        visit::visit_expr_path(self, node);
+    }
+
     fn visit_expr_field(&mut self, node: &'ast syn::ExprField) {
         self.root(&node.base);
         visit::visit_expr_field(self, node);
@@ -150,31 +215,59 @@ impl<'ast> Visit<'ast> for Check<'_> {
         visit::visit_expr_tuple(self, node);
     }
 
-    fn visit_expr_closure(&mut self, node: &'ast ExprClosure) {
-        self.nested += 1;
-        visit::visit_expr_closure(self, node);
-        self.nested -= 1;
+    fn visit_expr_closure(&mut self, node: &'ast syn::ExprClosure) {
+        self.nested(|check| visit::visit_expr_closure(check, node));
     }
 
-    fn visit_expr_async(&mut self, node: &'ast ExprAsync) {
-        self.nested += 1;
-        visit::visit_expr_async(self, node);
-        self.nested -= 1;
+    fn visit_expr_async(&mut self, node: &'ast syn::ExprAsync) {
+        self.nested(|check| visit::visit_expr_async(check, node));
     }
 
-    fn visit_expr_await(&mut self, node: &'ast ExprAwait) {
-        self.leaves(node.await_token, "await");
+    fn visit_expr_loop(&mut self, node: &'ast syn::ExprLoop) {
+        self.looped(|check| visit::visit_expr_loop(check, node));
+    }
+
+    fn visit_expr_while(&mut self, node: &'ast syn::ExprWhile) {
+        self.looped(|check| visit::visit_expr_while(check, node));
+    }
+
+    fn visit_expr_for_loop(&mut self, node: &'ast syn::ExprForLoop) {
+        self.looped(|check| visit::visit_expr_for_loop(check, node));
+    }
+
+    fn visit_expr_await(&mut self, node: &'ast syn::ExprAwait) {
+        self.awaits(node.await_token);
         visit::visit_expr_await(self, node);
     }
 
-    fn visit_expr_try(&mut self, node: &'ast ExprTry) {
-        self.leaves(node.question_token, "end the handler with `?`");
+    fn visit_expr_try(&mut self, node: &'ast syn::ExprTry) {
+        self.leaves(node.question_token, "?");
         visit::visit_expr_try(self, node);
     }
 
-    fn visit_expr_return(&mut self, node: &'ast ExprReturn) {
-        self.leaves(node.return_token, "return from the handler");
+    fn visit_expr_return(&mut self, node: &'ast syn::ExprReturn) {
+        self.leaves(node.return_token, "return");
         visit::visit_expr_return(self, node);
+    }
+
+    fn visit_expr_yield(&mut self, node: &'ast syn::ExprYield) {
+        self.leaves(node.yield_token, "yield");
+        visit::visit_expr_yield(self, node);
+    }
+
+    fn visit_expr_break(&mut self, node: &'ast syn::ExprBreak) {
+        // A label is of the expression's own, or the compiler says that there is none.
+        if self.loops == 0 && node.label.is_none() {
+            self.leaves(node.break_token, "break");
+        }
+        visit::visit_expr_break(self, node);
+    }
+
+    fn visit_expr_continue(&mut self, node: &'ast syn::ExprContinue) {
+        if self.loops == 0 && node.label.is_none() {
+            self.leaves(node.continue_token, "continue");
+        }
+        visit::visit_expr_continue(self, node);
     }
 }
 

@@ -1,37 +1,55 @@
-//! Whether the function can be a handler whose requests are idempotent.
+//! Whether the function can be one that an attribute makes idempotent.
 
-use syn::{Attribute, FnArg, Pat, ReturnType, Safety, Signature};
+use syn::{Attribute, FnArg, Pat, ReturnType, Safety, Signature, Type};
 
 use super::{
     argument::Argument,
     known::{self, Known},
 };
-use crate::{errors::Errors, item::Function};
+use crate::{attribute::Kind, errors::Errors, item::Function};
 
-/// Checks the function, and takes its arguments apart.
-pub(crate) fn check(function: &Function, errors: &mut Errors) -> Vec<Argument> {
-    attributes(&function.attributes, errors);
-    qualifiers(&function.signature, errors);
-    let arguments = arguments(&function.signature, errors);
+/// Checks a handler, and takes its arguments apart.
+pub(crate) fn handler(function: &Function, errors: &mut Errors) -> Vec<Argument> {
+    attributes(Kind::Handler, &function.attributes, errors);
+    qualifiers(Kind::Handler, &function.signature, errors);
+    let arguments = arguments(&function.signature, |receiver| {
+        let message = "a handler has no `self`: every argument is an extractor, and shared values come through `State`";
+        errors.at(receiver, message);
+    });
+    if let Some(attribute) = arguments.last().and_then(Argument::conditional) {
+        errors.at(
+            attribute,
+            "the last argument cannot be conditional: write the handler once for each case, with `#[cfg]` on the functions",
+        );
+    }
     bodies(&arguments, errors);
     if let ReturnType::Type(_, ty) = &function.signature.output
         && let Some(stream) = known::event_stream(ty)
     {
-        errors.at(stream, "an event stream has no end, so it cannot be recorded and replayed");
+        let message = "an event stream has no end, so it cannot be recorded and replayed: leave `#[idempotent]` out";
+        errors.at(stream, message);
     }
     arguments
 }
 
-/// Whether an attribute is this one.
+/// Whether an attribute is one of ours.
 pub(crate) fn is_idempotent(attribute: &Attribute) -> bool {
-    attribute.path().segments.last().is_some_and(|last| last.ident == "idempotent")
+    Kind::ALL.iter().any(|kind| is_named(attribute, kind.name()))
 }
 
-fn attributes(attributes: &[Attribute], errors: &mut Errors) {
+fn is_named(attribute: &Attribute, name: &str) -> bool {
+    attribute.path().segments.last().is_some_and(|last| last.ident == name)
+}
+
+/// Checks the attributes below this one.
+pub(super) fn attributes(kind: Kind, attributes: &[Attribute], errors: &mut Errors) {
+    let this = kind.name();
     for attribute in attributes {
-        if is_idempotent(attribute) {
-            errors.at(attribute, "`#[idempotent]` is given twice: a handler takes it once");
-        } else if attribute.path().segments.last().is_some_and(|last| last.ident == "instrument") {
+        if is_named(attribute, this) {
+            errors.at(attribute, format!("`#[{this}]` is given twice: keep one"));
+        } else if is_idempotent(attribute) {
+            errors.at(attribute, "a function takes either `#[idempotent]`, if it is a handler, or `#[idempotent_fn]`");
+        } else if kind == Kind::Handler && is_named(attribute, "instrument") {
             errors.at(
                 attribute,
                 "`#[instrument]` below `#[idempotent]` would log the guarded arguments: write it above `#[idempotent]`",
@@ -40,45 +58,39 @@ fn attributes(attributes: &[Attribute], errors: &mut Errors) {
     }
 }
 
-fn qualifiers(signature: &Signature, errors: &mut Errors) {
+/// Checks what stands before the function's name.
+pub(super) fn qualifiers(kind: Kind, signature: &Signature, errors: &mut Errors) {
     let Signature { constness, asyncness, safety, abi, ident, .. } = signature;
-    if asyncness.is_none() {
-        errors.at(signature.fn_token, format!("a handler is asynchronous: write `async fn {ident}`"));
-    }
+    let subject = kind.subject();
+    let right = format!("write `async fn {ident}`");
     if let Some(token) = constness {
-        errors.at(token, "a handler cannot be `const`");
+        errors.at(token, format!("{subject} cannot be `const`: {right}"));
+    } else if asyncness.is_none() {
+        errors.at(signature.fn_token, format!("{subject} is asynchronous: {right}"));
     }
     if let Safety::Unsafe(token) = safety {
-        errors.at(token, "a handler cannot be `unsafe`: the router calls it");
+        errors.at(token, format!("{subject} cannot be `unsafe`: {right}"));
     }
     if let Some(abi) = abi {
-        errors.at(abi, "a handler cannot be `extern`: the router calls it");
+        errors.at(abi, format!("{subject} cannot be `extern`: {right}"));
     }
     if let Some(variadic) = &signature.variadic {
-        errors.at(variadic, "a handler cannot be variadic: every argument is an extractor");
+        errors.at(variadic, format!("{subject} cannot be variadic: name every argument"));
     }
 }
 
-fn arguments(signature: &Signature, errors: &mut Errors) -> Vec<Argument> {
+/// Takes the arguments apart, and gives a `self` to `receiver`.
+pub(super) fn arguments(signature: &Signature, mut receiver: impl FnMut(&syn::Receiver)) -> Vec<Argument> {
     let mut arguments = Vec::new();
     for argument in &signature.inputs {
         match argument {
-            FnArg::Receiver(receiver) => errors.at(
-                receiver,
-                "a handler has no `self`: every argument is an extractor, and shared values come through `State`",
-            ),
+            FnArg::Receiver(found) => receiver(found),
             FnArg::Typed(typed) => arguments.push(Argument {
                 attributes: typed.attrs.clone(),
                 pattern: Pat::clone(&typed.pat),
-                ty: syn::Type::clone(&typed.ty),
+                ty: Type::clone(&typed.ty),
             }),
         }
-    }
-    if let Some(attribute) = arguments.last().and_then(Argument::conditional) {
-        errors.at(
-            attribute,
-            "the last argument cannot be conditional: write the handler once for each case, with `#[cfg]` on the functions",
-        );
     }
     arguments
 }
@@ -87,7 +99,8 @@ fn arguments(signature: &Signature, errors: &mut Errors) -> Vec<Argument> {
 fn bodies(arguments: &[Argument], errors: &mut Errors) {
     for argument in arguments {
         if known::extractor(&argument.ty) == Some(Known::WebSocket) {
-            errors.at(&argument.ty, "an upgraded connection cannot be recorded and replayed");
+            errors
+                .at(&argument.ty, "an upgraded connection cannot be recorded and replayed: leave `#[idempotent]` out");
         }
     }
     let Some((last, leading)) = arguments.split_last() else { return };

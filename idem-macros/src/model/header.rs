@@ -75,6 +75,10 @@ pub(crate) fn fault(name: &str) -> Option<String> {
 
 /// A name near to `name` that the HTTP grammar allows.
 pub(crate) fn mended(name: &str) -> Option<String> {
+    // What a letter of another alphabet should be, nobody can say.
+    if !name.is_ascii() {
+        return None;
+    }
     let words: Vec<_> =
         name.split(|letter: char| !letter.is_ascii_alphanumeric()).filter(|word| !word.is_empty()).collect();
     (!words.is_empty()).then(|| words.join("-"))
@@ -123,6 +127,7 @@ mod tests {
         assert_eq!(fault("a\r\nb").as_deref(), Some("the header name `a\r\nb` cannot have '\\r' in it"));
         assert_eq!(mended("My Key:").as_deref(), Some("My-Key"));
         assert_eq!(mended("::"), None);
+        assert_eq!(mended("Schlüssel"), None);
     }
 
     #[test]

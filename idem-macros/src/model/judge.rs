@@ -20,8 +20,8 @@ use crate::{
 /// Judges values. A function gives nothing when its option is not given, or is wrong and reported.
 pub(crate) struct Judge<'a> {
     pub(crate) options: &'a Options,
-    /// The handler's name and the names that its arguments bind, if the item is a function.
-    pub(crate) handler: Option<&'a Ident>,
+    /// The function's name and the names that its arguments bind, if the item is a function.
+    pub(crate) function: Option<&'a Ident>,
     pub(crate) bindings: &'a [String],
     pub(crate) errors: &'a mut Errors,
 }
@@ -80,7 +80,7 @@ impl Judge<'_> {
             Some((meant, problem)) => say(name.text(), &problem, &format!("\"{meant}\"")),
             None => {
                 let words: Vec<_> = words.map(|word| format!("`\"{word}\"`")).collect();
-                format!("`{}` is {}", name.text(), words.join(" or "))
+                no_choice(given, &format!("`{}` is {}", name.text(), words.join(" or ")))
             }
         };
         self.errors.at(given, message);
@@ -115,7 +115,7 @@ impl Judge<'_> {
             self.errors.at(given, say(option, "a duplicate waits for a duration", Name::InFlight.example()));
             return None;
         }
-        self.choice(Name::InFlight, &[("reject", InFlight::Reject), ("wait:DURATION", InFlight::Reject)])
+        self.choice(Name::InFlight, &[("reject", InFlight::Reject), ("wait:5s", InFlight::Wait(5_000))])
     }
 
     pub(crate) fn missing(&mut self) -> Option<Missing> {
@@ -128,7 +128,7 @@ impl Judge<'_> {
                 _ if near(&text.value(), ["execute"]).is_some() => {
                     say(option, &format!("`{}` is no choice", text.value()), "\"execute\"")
                 }
-                _ => "`missing` is a 4xx status, such as `428`, or `\"execute\"`".to_owned(),
+                _ => no_choice(given, "`missing` is a 4xx status, such as `428`, or `\"execute\"`"),
             },
             Written::Number(number) => match status(&number) {
                 Some(status @ 400..=499) => return Some(Missing::Refuse(status)),
@@ -181,10 +181,11 @@ impl Judge<'_> {
                 "final" => return Some(Record::Final),
                 other => match near(other, ["success", "final"]) {
                     Some(meant) => say("record", &format!("`{other}` is no choice"), &format!("\"{meant}\"")),
-                    None if syn::parse_str::<syn::ExprPath>(other).is_ok() => {
+                    // One word is a choice that there is not, rather than a function.
+                    None if other.contains("::") && syn::parse_str::<syn::ExprPath>(other).is_ok() => {
                         say("record", "a function is named without quotes", other)
                     }
-                    None => CHOICES_OF_RECORD.to_owned(),
+                    None => no_choice(given, CHOICES_OF_RECORD),
                 },
             },
             // A keyword cannot be the name of a function.
@@ -266,10 +267,10 @@ impl Judge<'_> {
                 "none" => return Some(Fingerprint::None),
                 word => match near(word, CHOICES) {
                     Some(meant) => say("fingerprint", &format!("`{word}` is no choice"), &format!("\"{meant}\"")),
-                    None => {
-                        "`fingerprint` is `\"body\"`, `\"json\"`, `\"none\"`, or an expression over the handler's arguments"
-                            .to_owned()
-                    }
+                    None => no_choice(
+                        given,
+                        "`fingerprint` is `\"body\"`, `\"json\"`, `\"none\"`, or an expression over the handler's arguments",
+                    ),
                 },
             };
             return self.quoted(Name::Fingerprint, text, message);
@@ -283,7 +284,8 @@ impl Judge<'_> {
         }
         let evaluated = self.evaluate(Name::Fingerprint, given)?;
         if expression::is_constant(&evaluated) {
-            let message = "every request would have the same fingerprint, which is `fingerprint = \"none\"`";
+            let message =
+                "every request would have the same fingerprint: name an argument, or write `fingerprint = \"none\"`";
             self.errors.at(given, message);
             return None;
         }
@@ -301,12 +303,12 @@ impl Judge<'_> {
         }
     }
 
-    fn evaluate(&mut self, name: Name, value: &Expr) -> Option<Evaluated> {
-        expression::evaluate(name.text(), value, self.handler?, self.bindings, self.errors)
+    pub(super) fn evaluate(&mut self, name: Name, value: &Expr) -> Option<Evaluated> {
+        expression::evaluate(name.text(), value, self.function?, self.bindings, self.errors)
     }
 
     /// Text that is wrong. If it begins with an argument, it is an expression that has quotes too many.
-    fn quoted<T>(&mut self, name: Name, text: &LitStr, message: String) -> Option<T> {
+    pub(super) fn quoted<T>(&mut self, name: Name, text: &LitStr, message: String) -> Option<T> {
         let value = text.value();
         let first = value.split(|letter: char| !(letter.is_alphanumeric() || letter == '_')).next().unwrap_or_default();
         let expression = self.bindings.iter().any(|binding| binding == first) && syn::parse_str::<Expr>(&value).is_ok();
@@ -318,7 +320,15 @@ impl Judge<'_> {
 }
 
 const CHOICES_OF_RECORD: &str =
-    "`record` is `\"success\"`, `\"final\"`, or the path of a function over the response's head";
+    "`record` is `\"success\"`, `\"final\"`, or the path of a function over the response's head, without quotes";
+
+/// A message for a value that is none of the choices.
+fn no_choice(given: &Expr, choices: &str) -> String {
+    match written(given) {
+        Written::Text(text) => format!("`{}` is no choice: {choices}", text.value()),
+        _ => choices.to_owned(),
+    }
+}
 
 /// A status, whatever integer type its suffix names.
 fn status(number: &str) -> Option<u16> {

@@ -1,25 +1,29 @@
-//! What the route does, as its options say it.
+//! What is done with a request or a call, as its options say it.
 
 use syn::{ExprPath, Path, Type};
 
 use super::{expression::Evaluated, source::Source};
 
-/// The checked options. Durations are in milliseconds, sizes in bytes.
+/// The checked options that both attributes have. Durations are in milliseconds.
 pub(crate) struct Policy {
     pub(crate) operation: Option<String>,
     pub(crate) ttl: u64,
     pub(crate) lease: u64,
     pub(crate) key: Key,
     pub(crate) scope: Scope,
-    pub(crate) missing: Missing,
-    pub(crate) replay_status: Option<u16>,
-    pub(crate) record: Record,
     pub(crate) on_failure: OnFailure,
     pub(crate) in_flight: InFlight,
     pub(crate) fingerprint: Fingerprint,
+    pub(crate) runtime: Option<Path>,
+}
+
+/// Those that are about requests and responses. The size is in bytes.
+pub(crate) struct Http {
+    pub(crate) missing: Missing,
+    pub(crate) replay_status: Option<u16>,
+    pub(crate) record: Record,
     pub(crate) max_response: u64,
     pub(crate) state: Option<Type>,
-    pub(crate) runtime: Option<Path>,
 }
 
 /// Where the key comes from.

@@ -9,7 +9,7 @@ use crate::attribute;
 
 #[track_caller]
 fn expansion(name: &str, args: &str, item: &str) {
-    let file: syn::File = syn::parse2(attribute::attribute(tokens(args), tokens(item))).expect(name);
+    let file: syn::File = syn::parse2(attribute::idempotent(tokens(args), tokens(item))).expect(name);
     let source = format!("#[idempotent({args})]\n{item}");
     let source: String = source.lines().map(|line| format!("// {line}").trim_end().to_owned() + "\n").collect();
     let expanded = format!("{source}\n{}", prettyplease::unparse(&file));
@@ -87,7 +87,7 @@ fn a_half_typed_handler() {
     // The body does not parse, so it is left out of what is printed.
     let args = tokens(r#"ttl = "1h""#);
     let item = tokens("async fn pay(Json(order): Json<Order>) -> String { let total = order. ; if }");
-    let expanded = attribute::attribute(args, item).to_string();
+    let expanded = attribute::idempotent(args, item).to_string();
     assert!(expanded.contains("{ let total = order . ; if }"), "{expanded}");
     assert!(!expanded.contains("compile_error"), "{expanded}");
 }

@@ -19,7 +19,7 @@ fn goes_on_functions() {
     refused("type Pay = fn();", &[("type", message)]);
     refused(
         "async fn pay(order: Json<Order>);",
-        &[(";", "`pay` has no body: `#[idempotent]` goes on a handler, not on its declaration")],
+        &[(";", "`pay` has no body: `#[idempotent]` goes on the function, not on its declaration")],
     );
 }
 
@@ -29,11 +29,10 @@ fn asks_for_a_plain_async_function() {
     refused(
         "const unsafe extern \"C\" fn pay(_: u8, ...) {}",
         &[
-            ("fn", "a handler is asynchronous: write `async fn pay`"),
-            ("const", "a handler cannot be `const`"),
-            ("unsafe", "a handler cannot be `unsafe`: the router calls it"),
-            ("extern \"C\"", "a handler cannot be `extern`: the router calls it"),
-            ("...", "a handler cannot be variadic: every argument is an extractor"),
+            ("const", "a handler cannot be `const`: write `async fn pay`"),
+            ("unsafe", "a handler cannot be `unsafe`: write `async fn pay`"),
+            ("extern \"C\"", "a handler cannot be `extern`: write `async fn pay`"),
+            ("...", "a handler cannot be variadic: name every argument"),
         ],
     );
     let receiver = "a handler has no `self`: every argument is an extractor, and shared values come through `State`";
@@ -47,8 +46,8 @@ fn asks_for_attributes_in_order() {
     refused(
         "#[idempotent(ttl = \"2h\")] #[idem_runtime::idempotent] async fn pay() {}",
         &[
-            ("#[idempotent(ttl = \"2h\")]", "`#[idempotent]` is given twice: a handler takes it once"),
-            ("#[idem_runtime::idempotent]", "`#[idempotent]` is given twice: a handler takes it once"),
+            ("#[idempotent(ttl = \"2h\")]", "`#[idempotent]` is given twice: keep one"),
+            ("#[idem_runtime::idempotent]", "`#[idempotent]` is given twice: keep one"),
         ],
     );
     let instrument =
@@ -90,11 +89,14 @@ fn lets_one_argument_read_the_body() {
 fn refuses_what_cannot_be_replayed() {
     refused(
         "async fn listen(ws: WebSocketUpgrade) -> Response { todo!() }",
-        &[("WebSocketUpgrade", "an upgraded connection cannot be recorded and replayed")],
+        &[("WebSocketUpgrade", "an upgraded connection cannot be recorded and replayed: leave `#[idempotent]` out")],
     );
     refused(
         "async fn events() -> Result<Sse<impl Stream<Item = Event>>, Error> { todo!() }",
-        &[("Sse<impl Stream<Item = Event>>", "an event stream has no end, so it cannot be recorded and replayed")],
+        &[(
+            "Sse<impl Stream<Item = Event>>",
+            "an event stream has no end, so it cannot be recorded and replayed: leave `#[idempotent]` out",
+        )],
     );
 }
 
@@ -106,7 +108,7 @@ fn takes_a_half_typed_body() {
 #[track_caller]
 fn emits(args: &str, item: &str, original: &str, errors: usize) {
     let packed = |text: String| text.split_whitespace().collect::<String>();
-    let emitted = packed(attribute::attribute(tokens(args), tokens(item)).to_string());
+    let emitted = packed(attribute::idempotent(tokens(args), tokens(item)).to_string());
     let original = packed(tokens(original).to_string());
     assert!(emitted.starts_with(&original), "{emitted}\ndoes not start with\n{original}");
     let rest = &emitted[original.len()..];

@@ -1,8 +1,11 @@
 //! The attribute as a whole: its errors and its expansions.
 
+mod any_attribute;
 mod expansions;
 mod function;
+mod jobs;
 mod options;
+mod properties;
 mod syntax;
 mod values;
 
@@ -19,8 +22,14 @@ const PAY: &str =
 fn errors(args: &str, item: &str) -> Vec<(String, String)> {
     let mut errors = Errors::default();
     let model = attribute::read(tokens(args), tokens(item), &mut errors);
+    found(model.is_some(), errors)
+}
+
+/// The errors that were found on the way to a model, or instead of it.
+#[track_caller]
+fn found(model: bool, errors: Errors) -> Vec<(String, String)> {
     let errors = errors.each();
-    assert_eq!(model.is_none(), !errors.is_empty(), "a model without errors, or errors without a model");
+    assert_eq!(model, errors.is_empty(), "a model without errors, or errors without a model");
     let place = |error: &syn::Error| error.span().source_text().unwrap_or_default();
     errors.iter().map(|error| (place(error), error.to_string())).collect()
 }

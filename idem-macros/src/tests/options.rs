@@ -78,10 +78,10 @@ fn a_fingerprint_is_a_choice_or_an_expression() {
         ("\"jason\"", "`fingerprint`: `jason` is no choice, write `fingerprint = \"json\"`"),
         ("body", "`fingerprint`: a choice is in quotes, write `fingerprint = \"body\"`"),
         ("\"order\"", "`fingerprint`: an expression is written without quotes, write `fingerprint = order`"),
-        ("1", "every request would have the same fingerprint, which is `fingerprint = \"none\"`"),
+        ("1", "every request would have the same fingerprint: name an argument, or write `fingerprint = \"none\"`"),
         (
             "\"sha256\"",
-            "`fingerprint` is `\"body\"`, `\"json\"`, `\"none\"`, or an expression over the handler's arguments",
+            "`sha256` is no choice: `fingerprint` is `\"body\"`, `\"json\"`, `\"none\"`, or an expression over the handler's arguments",
         ),
     ] {
         wrong(&format!("ttl = \"1h\", fingerprint = {value}"), &[(value, message)]);
@@ -106,7 +106,7 @@ fn expressions_name_arguments() {
     wrong_on(
         "async fn pay(_: Bytes) {}",
         r#"ttl = "1h", key = id"#,
-        &[("id", "`pay` has no argument `id`: none of its arguments has a name")],
+        &[("id", "`pay` has no argument `id`, nor any other that has a name")],
     );
     right_on(
         "async fn pay(Json(Order { r#type, id: Id(id), .. }): Json<Order>) {}",
@@ -119,12 +119,42 @@ fn expressions_stay_in_their_place() {
     wrong(
         r#"ttl = "1h", key = user.id().await, scope = user.tenant()?, fingerprint = { return order; }"#,
         &[
-            ("await", "`key` is evaluated before the handler runs, so it cannot await"),
-            ("?", "`scope` is evaluated before the handler runs, so it cannot end the handler with `?`"),
-            ("return", "`fingerprint` is evaluated before the handler runs, so it cannot return from the handler"),
+            ("await", "`key` is evaluated before `pay` runs, so it cannot await: let an argument hold the value"),
+            (
+                "?",
+                "`scope` is evaluated before `pay` runs, so `?` cannot end `pay`: a value that is not there is `None`",
+            ),
+            (
+                "return",
+                "`fingerprint` is evaluated before `pay` runs, so `return` cannot end `pay`: a value that is not there is `None`",
+            ),
         ],
     );
     right(r#"ttl = "1h", key = order.id.map(|id| { return id; })"#);
+    right(r#"ttl = "1h", key = loop { if order.paid { break order.id } else { continue } }"#);
+    right(r#"ttl = "1h", key = 'found: { break 'found order.id }"#);
+    right(r#"ttl = "1h", key = unsafe { *order.id }"#);
+    right(r#"ttl = "1h", key = block_on(async { order.id().await })"#);
+    for word in ["return", "break", "continue", "yield"] {
+        let message = format!(
+            "`key` is evaluated before `pay` runs, so `{word}` cannot end `pay`: a value that is not there is `None`"
+        );
+        wrong(&format!("ttl = \"1h\", key = {word}"), &[(word, &message)]);
+        wrong(&format!("ttl = \"1h\", key = if order.paid {{ {word} }} else {{ order.id }}"), &[(word, &message)]);
+    }
+    let awaits = "`key` is evaluated before `pay` runs, so it cannot await: let an argument hold the value";
+    wrong(r#"ttl = "1h", key = async { order.id }"#, &[("async", awaits)]);
+    wrong(
+        r#"ttl = "1h", key = |order| order.id"#,
+        &[(
+            "|order| order.id",
+            "`key` is an expression that names the arguments itself, not a closure: leave out the `|..|`",
+        )],
+    );
+    let no_self = "`pay` has no argument `self`: its arguments are `db`, `user`, `order`";
+    for value in ["self", "self.id", "id(self)", "self.id()"] {
+        wrong(&format!("ttl = \"1h\", key = {value}"), &[("self", no_self)]);
+    }
 }
 
 #[test]
@@ -142,6 +172,10 @@ fn a_lease_is_shorter_than_the_ttl() {
             "`ttl`: the `ttl` is not longer than the lease, which is `30s` unless it is given; either make it longer, \
              or add `lease = \"10s\"`",
         )],
+    );
+    wrong(
+        r#"ttl = "10s", lease = "10s""#,
+        &[("\"10s\"", "`lease`: a lease is shorter than the `ttl`, which is `10s`, write `lease = \"3s\"`")],
     );
     // A lease that is wrong by itself is one mistake.
     wrong(
@@ -161,7 +195,8 @@ fn a_path_is_never_without_its_key() {
 
 #[test]
 fn the_scope_is_not_the_key() {
-    let message = "the scope is the header that holds the key: it must tell whose key it is";
+    let message =
+        "the scope is the header that holds the key: name whose key it is, as in `scope = \"header:X-Tenant\"`";
     wrong(r#"ttl = "1h", scope = "header:idempotency-key""#, &[("\"header:idempotency-key\"", message)]);
     wrong(r#"ttl = "1h", key = "header:X-Id", scope = "header:x-id""#, &[("\"header:x-id\"", message)]);
     right(r#"ttl = "1h", key = "header:X-Id", scope = "header:Idempotency-Key""#);

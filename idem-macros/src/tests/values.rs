@@ -51,7 +51,10 @@ fn choices_are_words_in_quotes() {
         r#"ttl = "1h", on_failure = "kepe""#,
         &[("\"kepe\"", "`on_failure`: `kepe` is no choice, write `on_failure = \"keep\"`")],
     );
-    wrong(r#"ttl = "1h", on_failure = "panic""#, &[("\"panic\"", "`on_failure` is `\"retry\"` or `\"keep\"`")]);
+    wrong(
+        r#"ttl = "1h", on_failure = "panic""#,
+        &[("\"panic\"", "`panic` is no choice: `on_failure` is `\"retry\"` or `\"keep\"`")],
+    );
     wrong(r#"ttl = "1h", on_failure = true"#, &[("true", "`on_failure` is `\"retry\"` or `\"keep\"`")]);
 }
 
@@ -73,7 +76,10 @@ fn a_duplicate_is_rejected_or_waits() {
         r#"ttl = "1h", in_flight = "wiat:2s""#,
         &[("\"wiat:2s\"", "`in_flight`: `wiat` is no choice, write `in_flight = \"wait:2s\"`")],
     );
-    wrong(r#"ttl = "1h", in_flight = "queue""#, &[("\"queue\"", "`in_flight` is `\"reject\"` or `\"wait:DURATION\"`")]);
+    wrong(
+        r#"ttl = "1h", in_flight = "queue""#,
+        &[("\"queue\"", "`queue` is no choice: `in_flight` is `\"reject\"` or `\"wait:5s\"`")],
+    );
 }
 
 #[test]
@@ -106,7 +112,7 @@ fn a_missing_key_is_a_4xx_status_or_executed() {
     );
     wrong(
         r#"ttl = "1h", missing = "run""#,
-        &[("\"run\"", "`missing` is a 4xx status, such as `428`, or `\"execute\"`")],
+        &[("\"run\"", "`run` is no choice: `missing` is a 4xx status, such as `428`, or `\"execute\"`")],
     );
 }
 
@@ -139,7 +145,8 @@ fn a_record_policy_is_a_choice_or_a_function() {
     for value in ["\"success\"", "\"final\"", "keep", "policies::keep", "Policy::keep::<u8>"] {
         right(&format!("ttl = \"1h\", record = {value}"));
     }
-    let choices = "`record` is `\"success\"`, `\"final\"`, or the path of a function over the response's head";
+    let choices =
+        "`record` is `\"success\"`, `\"final\"`, or the path of a function over the response's head, without quotes";
     for (value, message) in [
         ("final", "`record`: a choice is in quotes, write `record = \"final\"`"),
         ("\"sucess\"", "`record`: `sucess` is no choice, write `record = \"success\"`"),
@@ -147,7 +154,8 @@ fn a_record_policy_is_a_choice_or_a_function() {
         ("|head| true", "`record` is the path of a function: write the closure as a `fn` and name it"),
         ("keep()", "`record` is the path of a function, without a call: leave out the `()`"),
         ("5", choices),
-        ("\"all of them\"", choices),
+        ("\"all\"", &format!("`all` is no choice: {choices}")),
+        ("\"all of them\"", &format!("`all of them` is no choice: {choices}")),
     ] {
         wrong(&format!("ttl = \"1h\", record = {value}"), &[(value, message)]);
     }

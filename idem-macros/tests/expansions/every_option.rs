@@ -8,9 +8,14 @@ async fn create(
     user: User,
     order: ::idem_runtime::__private::Guarded<Json<Order>>,
 ) -> ::idem_runtime::__private::Replayable<impl IntoResponse> {
-    const { ::idem_runtime::__private::state_provides_idempotency::<AppState>() };
+    const {
+        ::idem_runtime::__private::state_provides_idempotency::<AppState>();
+        ::idem_runtime::__private::leading_argument::<AppState, Path<(String, u64)>>();
+        ::idem_runtime::__private::leading_argument::<AppState, User>();
+        ::idem_runtime::__private::body_argument::<AppState, Json<Order>>();
+    }
     let (__request, order) = ::idem_runtime::__private::open(order);
-    let __arguments = ::idem_runtime::__private::Arguments::new();
+    let __arguments = ::idem_runtime::__private::arguments();
     let __arguments = {
         let user = &user;
         let _ = (&user,);
@@ -36,8 +41,8 @@ async fn create(
                 {
                     static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
                         operation: ::core::option::Option::Some("orders/create"),
-                        ttl: ::idem_runtime::__private::Duration::from_millis(5400000),
-                        lease: ::idem_runtime::__private::Duration::from_millis(10000),
+                        ttl: ::idem_runtime::__private::milliseconds(5400000),
+                        lease: ::idem_runtime::__private::milliseconds(10000),
                         key: ::idem_runtime::__private::KeySource::Arguments,
                         scope: ::idem_runtime::__private::ScopeSource::Arguments,
                         missing: ::idem_runtime::__private::Missing::Refuse(428),
@@ -47,7 +52,7 @@ async fn create(
                         ),
                         on_failure: ::idem_runtime::__private::OnFailure::Keep,
                         in_flight: ::idem_runtime::__private::InFlight::Wait(
-                            ::idem_runtime::__private::Duration::from_millis(2000),
+                            ::idem_runtime::__private::milliseconds(2000),
                         ),
                         fingerprint: ::idem_runtime::__private::Content::Arguments,
                         max_response: 65536,
@@ -65,9 +70,11 @@ async fn create(
                     let order = order;
                     let Json(mut order) = order;
                     let _ = &order;
-                    { order.close() }
+                    match () {
+                        () => order.close(),
+                    }
                 },
-                ::idem_runtime::__private::IntoResponse::into_response,
+                <_ as ::idem_runtime::__private::IntoResponse>::into_response,
             ),
         )
         .await

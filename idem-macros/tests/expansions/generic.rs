@@ -16,13 +16,13 @@ where
     G: Clone,
 {
     let (__request, order) = ::idem_runtime::__private::open(order);
-    let __arguments = ::idem_runtime::__private::Arguments::new();
+    let __arguments = ::idem_runtime::__private::arguments();
     ::idem_runtime::__private::run(
         {
             static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
                 operation: ::core::option::Option::None,
-                ttl: ::idem_runtime::__private::Duration::from_millis(3600000),
-                lease: ::idem_runtime::__private::Duration::from_millis(30000),
+                ttl: ::idem_runtime::__private::milliseconds(3600000),
+                lease: ::idem_runtime::__private::milliseconds(30000),
                 key: ::idem_runtime::__private::KeySource::Path("id"),
                 scope: ::idem_runtime::__private::ScopeSource::Header("x-tenant"),
                 missing: ::idem_runtime::__private::Missing::Refuse(404),
@@ -46,8 +46,13 @@ where
             >::None {
                 return __returned;
             }
-            { gateway.charge(order.0).await.map(Json) }
+            match () {
+                () => gateway.charge(order.0).await.map(Json),
+            }
         },
-        ::idem_runtime::__private::IntoResponse::into_response,
+        <Result<
+            Json<_>,
+            StatusCode,
+        > as ::idem_runtime::__private::IntoResponse>::into_response,
     )
 }

@@ -5,14 +5,14 @@ pub async fn ping(
     __guarded: crate::runtime::__private::Guarded<()>,
 ) -> crate::runtime::__private::Replayable<()> {
     let (__request, ()) = crate::runtime::__private::open(__guarded);
-    let __arguments = crate::runtime::__private::Arguments::new();
+    let __arguments = crate::runtime::__private::arguments();
     ::core::future::IntoFuture::into_future(
             crate::runtime::__private::run(
                 {
                     static __ROUTE: crate::runtime::__private::Route = crate::runtime::__private::Route {
                         operation: ::core::option::Option::None,
-                        ttl: crate::runtime::__private::Duration::from_millis(86400000),
-                        lease: crate::runtime::__private::Duration::from_millis(30000),
+                        ttl: crate::runtime::__private::milliseconds(86400000),
+                        lease: crate::runtime::__private::milliseconds(30000),
                         key: crate::runtime::__private::KeySource::Header(
                             "idempotency-key",
                         ),
@@ -35,9 +35,11 @@ pub async fn ping(
                     >::None {
                         return __returned;
                     }
-                    {}
+                    match () {
+                        () => {}
+                    }
                 },
-                crate::runtime::__private::IntoResponse::into_response,
+                <() as crate::runtime::__private::IntoResponse>::into_response,
             ),
         )
         .await

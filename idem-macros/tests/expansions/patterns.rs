@@ -22,14 +22,14 @@ pub(crate) async fn pay(
 ) -> ::idem_runtime::__private::Replayable<::core::convert::Infallible> {
     #![allow(clippy::diverging_sub_expression)]
     let (__request, body) = ::idem_runtime::__private::open(body);
-    let __arguments = ::idem_runtime::__private::Arguments::new();
+    let __arguments = ::idem_runtime::__private::arguments();
     ::core::future::IntoFuture::into_future(
             ::idem_runtime::__private::run(
                 {
                     static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
                         operation: ::core::option::Option::None,
-                        ttl: ::idem_runtime::__private::Duration::from_millis(3600000),
-                        lease: ::idem_runtime::__private::Duration::from_millis(30000),
+                        ttl: ::idem_runtime::__private::milliseconds(3600000),
+                        lease: ::idem_runtime::__private::milliseconds(30000),
                         key: ::idem_runtime::__private::KeySource::Body("/order/id"),
                         scope: ::idem_runtime::__private::ScopeSource::None,
                         missing: ::idem_runtime::__private::Missing::Execute,
@@ -60,9 +60,11 @@ pub(crate) async fn pay(
                     >::None {
                         return __returned;
                     }
-                    { panic!() }
+                    match () {
+                        () => panic!(),
+                    }
                 },
-                ::idem_runtime::__private::IntoResponse::into_response,
+                <::core::convert::Infallible as ::idem_runtime::__private::IntoResponse>::into_response,
             ),
         )
         .await

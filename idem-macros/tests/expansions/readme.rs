@@ -10,14 +10,14 @@ async fn pay(
     order: ::idem_runtime::__private::Guarded<Json<Order>>,
 ) -> ::idem_runtime::__private::Replayable<Result<impl IntoResponse, AppError>> {
     let (__request, order) = ::idem_runtime::__private::open(order);
-    let __arguments = ::idem_runtime::__private::Arguments::new();
+    let __arguments = ::idem_runtime::__private::arguments();
     ::core::future::IntoFuture::into_future(
             ::idem_runtime::__private::run(
                 {
                     static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
                         operation: ::core::option::Option::None,
-                        ttl: ::idem_runtime::__private::Duration::from_millis(3600000),
-                        lease: ::idem_runtime::__private::Duration::from_millis(30000),
+                        ttl: ::idem_runtime::__private::milliseconds(3600000),
+                        lease: ::idem_runtime::__private::milliseconds(30000),
                         key: ::idem_runtime::__private::KeySource::Header(
                             "idempotency-key",
                         ),
@@ -45,12 +45,17 @@ async fn pay(
                     >::None {
                         return __returned;
                     }
-                    {
-                        let payment = db.pay(user.id, order).await?;
-                        Ok((StatusCode::CREATED, Json(payment)))
+                    match () {
+                        () => {
+                            let payment = db.pay(user.id, order).await?;
+                            Ok((StatusCode::CREATED, Json(payment)))
+                        }
                     }
                 },
-                ::idem_runtime::__private::IntoResponse::into_response,
+                <Result<
+                    _,
+                    AppError,
+                > as ::idem_runtime::__private::IntoResponse>::into_response,
             ),
         )
         .await

@@ -112,3 +112,29 @@ async fn unnamed_is_kept_alive(
     dropped.load(Ordering::SeqCst).to_string()
 }
 shape!(unnamed_is_kept_alive, Shape::answers("false"));
+
+#[derive(Debug, serde::Deserialize)]
+#[serde(untagged)]
+enum Counted {
+    Short {
+        id: u64,
+        #[allow(dead_code, reason = "only told apart by it")]
+        name: String,
+    },
+    Long {
+        id: u64,
+    },
+}
+
+#[idempotent(ttl = "1h", key = id)]
+async fn either(Json(Counted::Short { id, .. } | Counted::Long { id }): Json<Counted>) -> String {
+    id.to_string()
+}
+shape!(either, Shape::answers("7"));
+
+#[idempotent(ttl = "1h", key = id)]
+#[allow(unused_parens, reason = "the shape in question")]
+async fn either_whole((Json(Counted::Short { id, .. }) | Json(Counted::Long { id })): Json<Counted>) -> String {
+    id.to_string()
+}
+shape!(either_whole, Shape::answers("7"));

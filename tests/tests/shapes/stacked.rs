@@ -1,5 +1,7 @@
 //! Other attributes above and below.
 
+#![allow(clippy::unused_async, reason = "`debug_handler` copies the function for its checks, where the lint finds it")]
+
 use axum::extract::State;
 use axum::http::Method;
 use axum::routing::post;

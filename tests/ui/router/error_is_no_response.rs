@@ -1,10 +1,11 @@
 // mistakes: 1
+use axum::Json;
 use idem_runtime::idempotent;
 
 struct AppError;
 
 #[idempotent(ttl = "1h")]
-async fn handler() -> Result<String, AppError> {
+async fn handler(Json(_): Json<u8>) -> Result<String, AppError> {
     Err(AppError)
 }
 

@@ -1,0 +1,11 @@
+// mistakes: 1
+use idem_runtime::idempotent;
+
+#[idempotent(ttl = "1h", key = self.id)]
+async fn handler(body: String) -> String {
+    body
+}
+
+fn main() {
+    idem_tests::ui::route(handler);
+}
