@@ -133,7 +133,7 @@ async fn either(Json(Counted::Short { id, .. } | Counted::Long { id }): Json<Cou
 shape!(either, Shape::answers("7"));
 
 #[idempotent(ttl = "1h", key = id)]
-#[allow(unused_parens, reason = "the shape in question")]
+#[allow(unused_parens, clippy::unnested_or_patterns, reason = "the shape in question")]
 async fn either_whole((Json(Counted::Short { id, .. }) | Json(Counted::Long { id })): Json<Counted>) -> String {
     id.to_string()
 }
