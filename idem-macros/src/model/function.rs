@@ -24,9 +24,17 @@ pub(crate) fn handler(function: &Function, errors: &mut Errors) -> Vec<Argument>
     }
     bodies(&arguments, errors);
     if let ReturnType::Type(_, ty) = &function.signature.output
-        && let Some(stream) = known::event_stream(ty)
+        && let Some(stream) = known::stream(ty)
     {
-        let message = "an event stream has no end, so it cannot be recorded and replayed: leave `#[idempotent]` out";
+        let name = stream.path.segments.last().map(|segment| segment.ident.to_string()).unwrap_or_default();
+        let message = match name.as_str() {
+            "Sse" => "an event stream has no end, so it cannot be recorded and replayed: leave `#[idempotent]` out"
+                .to_owned(),
+            name => format!(
+                "`{name}` streams the answer, so it cannot be recorded and replayed: answer with the collected `Bytes`, or leave \
+                 `#[idempotent]` out"
+            ),
+        };
         errors.at(stream, message);
     }
     arguments

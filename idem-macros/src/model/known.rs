@@ -63,12 +63,19 @@ pub(crate) fn extractor(ty: &Type) -> Option<Known> {
     }
 }
 
-/// The event stream that a return type holds, if one can be seen.
-pub(crate) fn event_stream(ty: &Type) -> Option<TypePath> {
+/// Answers that stream, by the names that axum, axum-extra and http-body-util give them.
+const STREAMS: [&str; 6] = ["Sse", "StreamBody", "BodyDataStream", "AsyncReadBody", "FileStream", "JsonLines"];
+
+/// The stream that a return type holds, if one can be seen.
+pub(crate) fn stream(ty: &Type) -> Option<TypePath> {
     struct Streams(Option<TypePath>);
     impl<'ast> Visit<'ast> for Streams {
         fn visit_type_path(&mut self, node: &'ast TypePath) {
-            let stream = |segment: &PathSegment| segment.ident == "Sse" && !segment.arguments.is_empty();
+            // With their parameters: a type of the user's own may have such a name.
+            let stream = |segment: &PathSegment| {
+                STREAMS.iter().any(|name| segment.ident == name)
+                    && (segment.ident == "BodyDataStream" || !segment.arguments.is_empty())
+            };
             if node.path.segments.last().is_some_and(stream) {
                 self.0.get_or_insert_with(|| node.clone());
             }
@@ -172,16 +179,19 @@ mod tests {
     }
 
     #[test]
-    fn sees_event_streams() {
+    fn sees_streams() {
         for (text, expected) in [
             ("Sse<S>", true),
             ("Result<Sse<impl Stream<Item = Event>>, Error>", true),
             ("(StatusCode, axum::response::Sse<S>)", true),
             ("Sse", false),
+            ("StreamBody<S>", true),
+            ("Result<axum_extra::body::AsyncReadBody<R>, E>", true),
+            ("StreamBody", false),
             ("impl IntoResponse", false),
         ] {
             let ty: Type = syn::parse_str(text).expect(text);
-            assert_eq!(event_stream(&ty).is_some(), expected, "{text}");
+            assert_eq!(stream(&ty).is_some(), expected, "{text}");
         }
     }
 }
