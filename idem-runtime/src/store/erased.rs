@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::pin::Pin;
 
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError};
+use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
 
 type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -16,6 +16,7 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn complete<'a>(&'a self, claim: &'a Claim, attempt: u32, outcome: &'a Outcome) -> Call<'a, Hold>;
     fn release<'a>(&'a self, claim: &'a Claim) -> Call<'a, Hold>;
     fn look_up(&self, key: RecordKey) -> Call<'_, Option<Entry>>;
+    fn transactional(&self) -> Option<Transactional<'_>>;
 }
 
 impl<S: Store> ErasedStore for S {
@@ -39,5 +40,8 @@ impl<S: Store> ErasedStore for S {
     }
     fn look_up(&self, key: RecordKey) -> Call<'_, Option<Entry>> {
         Box::pin(Store::look_up(self, key))
+    }
+    fn transactional(&self) -> Option<Transactional<'_>> {
+        Store::transactional(self)
     }
 }

@@ -20,6 +20,7 @@ mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod span;
+mod transaction;
 
 pub(crate) use erased::ErasedStore;
 pub use error::StoreError;
@@ -28,6 +29,8 @@ pub use memory::MemoryStore;
 pub use postgres::{PostgresConnectError, PostgresStore, PostgresStoreBuilder};
 #[cfg(feature = "redis")]
 pub use redis::{RedisConnectError, RedisStore, RedisStoreBuilder};
+pub(crate) use transaction::AnyTransaction;
+pub use transaction::{Begun, Committed, Recording, Transactional, TransactionalStore, Writes};
 
 /// Who holds a claim: 128 random bits, made anew for every claim.
 ///
@@ -272,6 +275,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot say, or cannot read the entry.
     fn look_up(&self, key: RecordKey) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
+
+    /// This store as one whose transactions a handler can write in: `Some(Transactional::of(self))` for a
+    /// [`TransactionalStore`], `None` for every other.
+    fn transactional(&self) -> Option<Transactional<'_>> {
+        None
+    }
 }
 
 /// How many bytes of head a claim reserves for its own record: see [`Store::complete`].
