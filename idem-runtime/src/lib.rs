@@ -54,12 +54,50 @@ pub use engine::stats::Counts;
 pub use http::execution::Execution;
 pub use http::key_value::KeyValue;
 pub use http::refusal::{Refusal, RefusalCode};
+pub use http::transaction::{NoTransactions, Transaction, Transactions};
 #[cfg(feature = "macros")]
 pub use idem_macros::idempotent;
 pub use idempotency::{Idempotency, IdempotencyBuilder};
 pub use store::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
+/// The record's own transaction in a [`PostgresStore`]: a [`Transaction`] that derefs to one of `sqlx` 0.9.
+///
+/// # Examples
+///
+/// ```no_run
+/// use axum::{Router, extract::FromRef, http::StatusCode, routing::post};
+/// use idem_runtime::{Idempotency, PostgresTransaction, PostgresTransactions, idempotent};
+///
+/// #[derive(Clone, FromRef)]
+/// struct AppState {
+///     idempotency: Idempotency,
+///     transactions: PostgresTransactions,
+/// }
+///
+/// #[idempotent(ttl = "24h", state = AppState)]
+/// async fn pay(mut tx: PostgresTransaction, body: String) -> Result<StatusCode, StatusCode> {
+///     // Stored together with the record of this request, or not at all.
+///     sqlx::query("INSERT INTO payments (note) VALUES ($1)")
+///         .bind(body)
+///         .execute(&mut **tx)
+///         .await
+///         .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+///     Ok(StatusCode::CREATED)
+/// }
+///
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// let idempotency = Idempotency::connect("postgres://shop:secret@db/shop").await?;
+/// let transactions = idempotency.transactions()?;
+/// let app: Router = Router::new().route("/pay", post(pay)).with_state(AppState { idempotency, transactions });
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "postgres")]
+pub type PostgresTransaction = Transaction<store::SqlxTransaction>;
+/// What the router state needs for a [`PostgresTransaction`].
+#[cfg(feature = "postgres")]
+pub type PostgresTransactions = Transactions<store::SqlxTransaction>;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
 pub use store::{Store, StoreError};

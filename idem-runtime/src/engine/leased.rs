@@ -5,7 +5,7 @@ use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -30,20 +30,31 @@ pub(super) async fn run_leased<F: Future>(
     // Made when the work first has to wait, so that work that does not wait needs no timer.
     let mut renewal: Option<Pin<Box<dyn Future<Output = ()> + Send>>> = None;
     poll_fn(move |context| {
-        let Some(running) = work.as_mut().as_pin_mut() else { return Poll::Pending };
-        match catch_unwind(AssertUnwindSafe(|| running.poll(context))) {
-            Ok(Poll::Ready(output)) => return Poll::Ready(Ok(output)),
-            Ok(Poll::Pending) => {}
-            Err(panic) => {
-                work.set(None);
-                return Poll::Ready(Err(panic));
-            }
+        if let Poll::Ready(ended) = poll_caught(work.as_mut(), context) {
+            return Poll::Ready(ended);
         }
         let renewal = renewal.get_or_insert_with(|| Box::pin(renew(Arc::clone(engine), *claim, Arc::clone(progress))));
         let Poll::Pending = renewal.as_mut().poll(context) else { unreachable!("renewal has no end of its own") };
         Poll::Pending
     })
     .await
+}
+
+/// Polls `work` to its end where there is no lease to renew.
+pub(super) async fn run_caught<F: Future>(work: F) -> Result<F::Output, Panic> {
+    let mut work = std::pin::pin!(Some(work));
+    poll_fn(move |context| poll_caught(work.as_mut(), context)).await
+}
+
+fn poll_caught<F: Future>(mut work: Pin<&mut Option<F>>, context: &mut Context<'_>) -> Poll<Result<F::Output, Panic>> {
+    let Some(running) = work.as_mut().as_pin_mut() else { return Poll::Pending };
+    match catch_unwind(AssertUnwindSafe(|| running.poll(context))) {
+        Ok(poll) => poll.map(Ok),
+        Err(panic) => {
+            work.set(None);
+            Poll::Ready(Err(panic))
+        }
+    }
 }
 
 /// Renews at a third of the lease for as long as it is polled.

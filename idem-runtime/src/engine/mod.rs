@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::digest::{Fingerprint, RecordKey};
-use crate::store::{Claim, ErasedStore, OwnerToken, Record, StoreError};
+use crate::store::{Claim, ErasedStore, OwnerToken, Record, StoreError, Writes};
 
 pub(crate) mod adopt;
 mod leased;
@@ -29,6 +29,7 @@ pub(crate) mod settled;
 pub(crate) mod stats;
 #[cfg(test)]
 mod tests;
+pub(crate) mod transaction;
 mod waiters;
 
 pub(crate) use policy::Policy;
@@ -36,6 +37,7 @@ pub use policy::{InFlight, OnFailure};
 use progress::{Phase, Progress};
 use settled::Settled;
 use stats::{Event, Stats};
+use transaction::Slot;
 use waiters::Waiters;
 
 use crate::store::Outcome;
@@ -55,12 +57,16 @@ pub(crate) struct Call {
     pub(crate) fingerprint: Fingerprint,
     pub(crate) policy: Policy,
     pub(crate) progress: Arc<Progress>,
+    /// Where the work finds the transaction that it writes in, if it asked for one.
+    pub(crate) transaction: Option<Arc<Slot>>,
 }
 
 /// What the guarded work came to.
 pub(crate) struct Finished<T> {
     pub(crate) answer: T,
     pub(crate) ending: Ending,
+    /// What becomes of what the work wrote in its transaction, if it had one and did not fail.
+    pub(crate) writes: Writes,
 }
 
 /// What becomes of the claim when the work is done.
@@ -156,11 +162,13 @@ impl Engine {
     where
         F: Future<Output = Finished<T>>,
     {
-        let Call { key, fingerprint, policy, progress } = call;
+        let Call { key, fingerprint, policy, progress, transaction } = call;
         let claim = Claim { key, owner: OwnerToken::random(), fingerprint, lease: policy.lease, ttl: policy.ttl };
-        let result = self.seize_or_wait(&claim, &policy, &progress).await;
+        let transaction = transaction.as_deref();
+        let asked = seize::Asked { claim: &claim, policy: &policy, progress: &progress, transaction };
+        let result = self.seize_or_wait(asked).await;
         let result = match result {
-            Ok(seize::Seized::Held(held)) => self.run(&claim, &policy, &progress, held, work()).await,
+            Ok(seize::Seized::Held(held)) => self.run(asked, held, work()).await,
             Ok(seize::Seized::Completed(record)) => self.replay(record),
             Ok(seize::Seized::Busy) => Err(Refused::InProgress),
             Err(refused) => Err(refused),
@@ -174,15 +182,14 @@ impl Engine {
 
     async fn run<T, F>(
         self: &Arc<Self>,
-        claim: &Claim,
-        policy: &Policy,
-        progress: &Arc<Progress>,
+        asked: seize::Asked<'_>,
         held: seize::HeldClaim,
         work: F,
     ) -> Result<Answer<T>, Refused>
     where
         F: Future<Output = Finished<T>>,
     {
+        let seize::Asked { claim, policy, progress, transaction } = asked;
         self.stats.count(Event::Executed);
         let attempt = held.attempt;
         if attempt > 1 {
@@ -190,15 +197,24 @@ impl Engine {
             tracing::warn!(key = %claim.key, attempt, "the owner of a claim has died; the request runs again");
         }
         progress.hold(progress::Held { record: claim.key, attempt }, held.sent + claim.lease);
-        let ended = leased::run_leased(self, claim, progress, work).await;
-        let (ending, answer) = match ended {
-            Ok(Finished { answer, ending }) => (ending, Ok(answer)),
+        let ended = match held.leased {
+            true => leased::run_leased(self, claim, progress, work).await,
+            false => leased::run_caught(work).await,
+        };
+        let (ending, writes, answer) = match ended {
+            Ok(Finished { answer, ending, writes }) => (ending, writes, Ok(answer)),
             Err(panic) => {
                 self.stats.count(Event::Panicked);
-                (Ending::Failed, Err(panic))
+                (Ending::Failed, Writes::Discard, Err(panic))
             }
         };
-        let closed = self.settle(claim, attempt, policy, progress, ending).await;
+        let closed = match transaction {
+            None => self.settle(claim, attempt, policy, progress, ending).await,
+            Some(slot) => {
+                let left = transaction::Left { held: &held, slot, ending, writes };
+                self.settle_transaction(asked, left).await
+            }
+        };
         self.waiters.wake(claim.key);
         drop(held);
         let answer = match answer {

@@ -8,6 +8,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::policy::{InFlight, OnFailure, Policy};
 use super::progress::{Phase, Progress};
+use super::transaction::Slot;
 use super::{Engine, Refused, UnavailableBecause, may_start};
 use crate::store::{Claim, ClaimOutcome, Entry, OwnerToken, Record, StoreError};
 
@@ -16,7 +17,7 @@ const CLAIM_TRIES: u32 = 3;
 /// The pause before the second try; it doubles.
 const CLAIM_PAUSE: Duration = Duration::from_millis(20);
 /// How many owners may slip in between before the claim gives up.
-const TAKE_OVER_TRIES: u32 = 4;
+pub(super) const TAKE_OVER_TRIES: u32 = 4;
 
 pub(super) enum Seized {
     Held(HeldClaim),
@@ -28,35 +29,34 @@ pub(super) struct HeldClaim {
     pub(super) attempt: u32,
     /// When the claim that was granted was sent: the store's lease started no earlier.
     pub(super) sent: Instant,
+    /// Whether there is a lease, to be renewed while the work runs.
+    pub(super) leased: bool,
     /// A graceful shutdown waits for this one.
-    _live: TaskTrackerToken,
+    pub(super) _live: TaskTrackerToken,
+}
+
+/// What is asked for, and how.
+#[derive(Clone, Copy)]
+pub(super) struct Asked<'a> {
+    pub(super) claim: &'a Claim,
+    pub(super) policy: &'a Policy,
+    pub(super) progress: &'a Arc<Progress>,
+    /// Where an open transaction is to be put, if the work asked for one.
+    pub(super) transaction: Option<&'a Slot>,
 }
 
 impl Engine {
-    pub(super) async fn seize_or_wait(
-        self: &Arc<Self>,
-        claim: &Claim,
-        policy: &Policy,
-        progress: &Arc<Progress>,
-    ) -> Result<Seized, Refused> {
-        match (self.seize(claim, policy, progress).await?, policy.in_flight) {
+    pub(super) async fn seize_or_wait(self: &Arc<Self>, asked: Asked<'_>) -> Result<Seized, Refused> {
+        match (self.seize(asked).await?, asked.policy.in_flight) {
             // Who was adopted has nobody to wait for.
-            (Seized::Busy, InFlight::Wait(limit)) if !progress.is_adopted() => {
-                self.wait(claim, policy, progress, limit).await
-            }
+            (Seized::Busy, InFlight::Wait(limit)) if !asked.progress.is_adopted() => self.wait(asked, limit).await,
             (seized, _) => Ok(seized),
         }
     }
 
-    async fn wait(
-        self: &Arc<Self>,
-        claim: &Claim,
-        policy: &Policy,
-        progress: &Arc<Progress>,
-        limit: Duration,
-    ) -> Result<Seized, Refused> {
+    async fn wait(self: &Arc<Self>, asked: Asked<'_>, limit: Duration) -> Result<Seized, Refused> {
         let deadline = Instant::now() + limit;
-        let Some(seat) = self.waiters.join(claim.key) else {
+        let Some(seat) = self.waiters.join(asked.claim.key) else {
             return Ok(Seized::Busy);
         };
         loop {
@@ -64,8 +64,8 @@ impl Engine {
             let ended = seat.ended();
             tokio::pin!(ended);
             ended.as_mut().enable();
-            match self.seize(claim, policy, progress).await? {
-                Seized::Busy if progress.is_adopted() => return Ok(Seized::Busy),
+            match self.seize(asked).await? {
+                Seized::Busy if asked.progress.is_adopted() => return Ok(Seized::Busy),
                 Seized::Busy => {}
                 other => {
                     seat.wake_others();
@@ -81,32 +81,39 @@ impl Engine {
         }
     }
 
-    async fn seize(
-        self: &Arc<Self>,
-        claim: &Claim,
-        policy: &Policy,
-        progress: &Arc<Progress>,
-    ) -> Result<Seized, Refused> {
-        progress.enter(Phase::Live);
-        let result = self.seize_live(claim, policy).await;
+    async fn seize(self: &Arc<Self>, asked: Asked<'_>) -> Result<Seized, Refused> {
+        asked.progress.enter(Phase::Live);
+        let result = self.seize_live(asked).await;
         if !matches!(result, Ok(Seized::Held(_))) {
-            progress.enter(Phase::Idle);
+            asked.progress.enter(Phase::Idle);
         }
         result
     }
 
-    async fn seize_live(self: &Arc<Self>, claim: &Claim, policy: &Policy) -> Result<Seized, Refused> {
+    async fn seize_live(self: &Arc<Self>, asked: Asked<'_>) -> Result<Seized, Refused> {
         // Taken before looking whether we are draining: a drain that starts in between waits for this one.
         let live = self.live.token();
         if self.is_draining() {
-            return self.look_only(claim).await;
+            return self.look_only(asked.claim).await;
         }
+        match asked.transaction {
+            None => self.seize_lease(asked, live).await,
+            Some(slot) => self.open(asked, slot, live).await,
+        }
+    }
+
+    pub(super) async fn seize_lease(
+        self: &Arc<Self>,
+        asked: Asked<'_>,
+        live: TaskTrackerToken,
+    ) -> Result<Seized, Refused> {
+        let Asked { claim, policy, .. } = asked;
         let mut sent = Instant::now();
         let mut outcome = self.claim(claim).await?;
         for _ in 0..TAKE_OVER_TRIES {
             match outcome {
                 ClaimOutcome::Claimed { attempt } if may_start(sent, claim.lease) => {
-                    return Ok(Seized::Held(HeldClaim { attempt, sent, _live: live }));
+                    return Ok(Seized::Held(HeldClaim { attempt, sent, leased: true, _live: live }));
                 }
                 ClaimOutcome::Claimed { .. } => {
                     self.give_back_later(*claim);
@@ -158,27 +165,9 @@ impl Engine {
 
     /// Sends a claim, again if its answer was lost: the store recognises the token.
     async fn ask(self: &Arc<Self>, claim: &Claim, from: Option<OwnerToken>) -> Result<ClaimOutcome, Refused> {
-        let mut last_error = None;
-        let tries = async {
-            let mut pause = CLAIM_PAUSE;
-            for left in (0..CLAIM_TRIES).rev() {
-                let answer = match from {
-                    Some(owner) => self.store.take_over(claim, owner).await,
-                    None => self.store.claim(claim).await,
-                };
-                match answer {
-                    Err(error) if error.is_transient() && left > 0 => last_error = Some(error),
-                    answer => return answer,
-                }
-                tokio::time::sleep(pause).await;
-                pause *= 2;
-            }
-            unreachable!("the last try returns")
-        };
-        let limit = self.limits.store_timeout;
-        let answer = match tokio::time::timeout(limit, tries).await {
-            Ok(answer) => answer,
-            Err(_) => Err(last_error.unwrap_or(StoreError::TimedOut(limit))),
+        let answer = match from {
+            Some(owner) => self.trying(|| self.store.take_over(claim, owner)).await,
+            None => self.trying(|| self.store.claim(claim)).await,
         };
         answer.map_err(|error| {
             if error.is_transient() {
@@ -188,8 +177,33 @@ impl Engine {
             Refused::store(error)
         })
     }
+
+    /// Makes a call, a few times if need be, within the deadline of one.
+    pub(super) async fn trying<T, F>(&self, call: impl Fn() -> F) -> Result<T, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let mut last_error = None;
+        let tries = async {
+            let mut pause = CLAIM_PAUSE;
+            for left in (0..CLAIM_TRIES).rev() {
+                match call().await {
+                    Err(error) if error.is_transient() && left > 0 => last_error = Some(error),
+                    answer => return answer,
+                }
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            unreachable!("the last try returns")
+        };
+        let limit = self.limits.store_timeout;
+        match tokio::time::timeout(limit, tries).await {
+            Ok(answer) => answer,
+            Err(_) => Err(last_error.unwrap_or(StoreError::TimedOut(limit))),
+        }
+    }
 }
 
-fn same(is_same: bool, seized: Seized) -> Result<Seized, Refused> {
+pub(super) fn same(is_same: bool, seized: Seized) -> Result<Seized, Refused> {
     if is_same { Ok(seized) } else { Err(Refused::KeyReused) }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::policy::{OnFailure, Policy};
+use super::policy::Policy;
 use super::progress::Progress;
 use super::settled::Settled;
 use super::stats::Event;
@@ -13,8 +13,8 @@ use super::{Answer, Ending, Engine, Refused, UnavailableBecause};
 use crate::store::{Claim, Entry, Hold, Outcome, StoreError};
 
 /// The pause before a failed store call is made again; it doubles up to [`LONGEST_PAUSE`].
-const FIRST_PAUSE: Duration = Duration::from_millis(10);
-const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+pub(super) const FIRST_PAUSE: Duration = Duration::from_millis(10);
+pub(super) const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 /// How often a claim is given back before that is left to the lease: over about two seconds.
 const GIVE_BACK_TRIES: u32 = 9;
 
@@ -36,12 +36,7 @@ impl Engine {
         progress: &Progress,
         ending: Ending,
     ) -> Closed {
-        let outcome = match (ending, policy.on_failure) {
-            (Ending::Keep(outcome), _) => Some(outcome),
-            (Ending::NotKept, _) => Some(Settled::not_kept()),
-            (Ending::Failed, OnFailure::Keep) => Some(Settled::unknown()),
-            (Ending::Failed, OnFailure::Retry) | (Ending::Release, _) => None,
-        };
+        let outcome = Settled::of(ending, policy.on_failure);
         let valid_until = progress.valid_until().unwrap_or_else(Instant::now);
         let closed = match outcome {
             Some(outcome) => self.complete(claim, attempt, valid_until, outcome).await,
@@ -57,7 +52,13 @@ impl Engine {
 
     /// Stores the record; tries again until it is stored or the lease has ended. At least one try is made even then:
     /// as long as nobody took over, the claim is still ours to complete.
-    async fn complete(&self, claim: &Claim, attempt: u32, valid_until: Instant, mut outcome: Outcome) -> Closed {
+    pub(super) async fn complete(
+        &self,
+        claim: &Claim,
+        attempt: u32,
+        valid_until: Instant,
+        mut outcome: Outcome,
+    ) -> Closed {
         let mut pause = FIRST_PAUSE;
         loop {
             match self.within(self.deadline(valid_until), self.store.complete(claim, attempt, &outcome)).await {

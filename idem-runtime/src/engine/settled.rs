@@ -4,6 +4,7 @@
 
 use bytes::Bytes;
 
+use super::{Ending, OnFailure};
 use crate::store::{Outcome, StoreError};
 
 const KEPT: &[u8] = b"v1 kept\n";
@@ -41,6 +42,16 @@ impl Settled {
 
     pub(crate) const fn unknown() -> Outcome {
         Outcome { head: Bytes::from_static(UNKNOWN), body: Bytes::new() }
+    }
+
+    /// What is recorded of an ending, if anything is.
+    pub(super) fn of(ending: Ending, on_failure: OnFailure) -> Option<Outcome> {
+        match (ending, on_failure) {
+            (Ending::Keep(outcome), _) => Some(outcome),
+            (Ending::NotKept, _) => Some(Self::not_kept()),
+            (Ending::Failed, OnFailure::Keep) => Some(Self::unknown()),
+            (Ending::Failed, OnFailure::Retry) | (Ending::Release, _) => None,
+        }
     }
 
     pub(crate) fn decode(outcome: Outcome) -> Result<Self, StoreError> {

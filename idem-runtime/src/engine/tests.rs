@@ -15,7 +15,7 @@ use super::{
     UnavailableBecause,
 };
 use crate::digest::{Fingerprint, RecordKey};
-use crate::store::{Claim, ClaimOutcome, Entry, Hold, MemoryStore, Outcome, OwnerToken, Store, StoreError};
+use crate::store::{Claim, ClaimOutcome, Entry, Hold, MemoryStore, Outcome, OwnerToken, Store, StoreError, Writes};
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -136,10 +136,10 @@ impl Bench {
         work: impl Future<Output = Ending>,
     ) -> Result<Answer<&'static str>, Refused> {
         let fingerprint = Fingerprint::from_bytes([2; 32]);
-        let call = Call { key: KEY, fingerprint, policy: self.policy, progress };
+        let call = Call { key: KEY, fingerprint, policy: self.policy, progress, transaction: None };
         let work = || async {
             self.runs.fetch_add(1, Ordering::SeqCst);
-            Finished { ending: work.await, answer: "ran" }
+            Finished { ending: work.await, answer: "ran", writes: Writes::Keep }
         };
         self.engine.execute(call, work).await
     }

@@ -2,14 +2,16 @@
 
 use std::convert::Infallible;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
 use http::request::Parts;
 use parking_lot::Mutex;
 
+use crate::Idempotency;
 use crate::digest::Digester;
 use crate::engine::progress::Progress;
+use crate::engine::transaction::Slot;
 
 /// An extractor: the key under which the handler runs, how many owners there have been, and whether the claim still
 /// holds.
@@ -37,11 +39,19 @@ pub struct Execution {
 struct Shared {
     progress: Arc<Progress>,
     key: Mutex<Option<(String, Digester)>>,
+    /// Set by an extractor that wants the record's own transaction: of which store, and where it expects it.
+    transaction: OnceLock<(Idempotency, Arc<Slot>)>,
 }
 
 impl Execution {
     fn new() -> Self {
-        Self { shared: Arc::new(Shared { progress: Arc::new(Progress::new()), key: Mutex::new(None) }) }
+        Self {
+            shared: Arc::new(Shared {
+                progress: Arc::new(Progress::new()),
+                key: Mutex::new(None),
+                transaction: OnceLock::new(),
+            }),
+        }
     }
 
     /// The one that a leading extractor has already taken, or a fresh one.
@@ -58,6 +68,16 @@ impl Execution {
 
     pub(super) fn set_key(&self, key: String, digester: Digester) {
         *self.shared.key.lock() = Some((key, digester));
+    }
+
+    /// Where the transaction will be; `None` if one was asked for before.
+    pub(super) fn ask_for_transaction(&self, idempotency: Idempotency) -> Option<Arc<Slot>> {
+        let slot = Arc::<Slot>::default();
+        self.shared.transaction.set((idempotency, Arc::clone(&slot))).ok().map(|()| slot)
+    }
+
+    pub(super) fn transaction(&self) -> Option<&(Idempotency, Arc<Slot>)> {
+        self.shared.transaction.get()
     }
 
     pub(super) fn progress(&self) -> &Arc<Progress> {

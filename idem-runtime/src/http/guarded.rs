@@ -79,9 +79,12 @@ async fn buffer(
         Ok(collected) => collected.to_bytes(),
         Err(error) => return Err(axum_rejection(error).await),
     };
+    let execution = Execution::of_request(&mut parts);
+    // The store whose transaction the handler takes is the one that keeps its record.
+    let idempotency = execution.transaction().map_or(idempotency, |(idempotency, _)| idempotency.clone());
     let request = Request {
         idempotency,
-        execution: Execution::of_request(&mut parts),
+        execution,
         method: parts.method.clone(),
         uri: parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
         matched_path: parts.extensions.get::<MatchedPath>().cloned(),

@@ -22,6 +22,7 @@ pub mod route;
 pub mod run;
 #[doc(hidden)]
 pub mod state;
+pub mod transaction;
 
 pub use state::RouterStateProvidesIdempotency;
 

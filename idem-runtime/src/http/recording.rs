@@ -16,16 +16,18 @@ use http_body_util::BodyExt as _;
 use super::message;
 use super::route::{Recorded, Route};
 use crate::engine::{Ending, Finished, OnFailure};
+use crate::store::Writes;
 
 /// Decides what is recorded of `response`; gives it back whole.
 pub(super) async fn record(route: &Route, replayed_header: &HeaderName, response: Response) -> Finished<Response> {
     let (parts, body) = response.into_parts();
+    let writes = writes(parts.status);
     if !is_recorded(route, &parts) {
-        return Finished { answer: Response::from_parts(parts, body), ending: Ending::Release };
+        return Finished { answer: Response::from_parts(parts, body), ending: Ending::Release, writes };
     }
     if is_event_stream(&parts) {
         // It has no end to wait for.
-        return Finished { answer: Response::from_parts(parts, body), ending: Ending::NotKept };
+        return Finished { answer: Response::from_parts(parts, body), ending: Ending::NotKept, writes };
     }
     let (body, ending) = match collect(body, route.max_response).await {
         Collected::Whole(bytes) => {
@@ -35,7 +37,27 @@ pub(super) async fn record(route: &Route, replayed_header: &HeaderName, response
         Collected::TooLarge(body) => (body, Ending::NotKept),
         Collected::Broken(body) => (body, Ending::Failed),
     };
-    Finished { answer: Response::from_parts(parts, body), ending }
+    Finished { answer: Response::from_parts(parts, body), ending, writes }
+}
+
+/// For a request without a key. Its body is read, as far as it would be recorded, because what makes it may still write.
+pub(super) async fn unrecorded(route: &Route, response: Response) -> Finished<Response> {
+    let (parts, body) = response.into_parts();
+    let writes = writes(parts.status);
+    if is_event_stream(&parts) {
+        return Finished { answer: Response::from_parts(parts, body), ending: Ending::Release, writes };
+    }
+    let (body, ending) = match collect(body, route.max_response).await {
+        Collected::Whole(bytes) => (Body::from(bytes), Ending::Release),
+        Collected::TooLarge(body) => (body, Ending::Release),
+        Collected::Broken(body) => (body, Ending::Failed),
+    };
+    Finished { answer: Response::from_parts(parts, body), ending, writes }
+}
+
+/// An error tells the client that what it asked for was not done; then it must not have been.
+fn writes(status: StatusCode) -> Writes {
+    if status.is_client_error() || status.is_server_error() { Writes::Discard } else { Writes::Keep }
 }
 
 fn is_recorded(route: &Route, parts: &Parts) -> bool {

@@ -125,12 +125,16 @@ fn adoptable(start: Start, body: Body) -> Adoptable<Response> {
 async fn handle(start: Start, body: Body) -> Response {
     let Start { route, request, arguments } = start;
     let idempotency = request.idempotency.clone();
+    let execution = request.execution.clone();
     let refuse = |refusal: &Refusal| idempotency.face().render.render(refusal);
     let identified = match identify(route, request, arguments) {
         Ok(Some(identified)) => identified,
         Ok(None) => {
             idempotency.engine().stats().count(Event::Unprotected);
-            return body.await;
+            let Some((_, slot)) = execution.transaction() else { return body.await };
+            let work = || async { recording::unrecorded(route, body.await).await };
+            let answer = idempotency.engine().execute_unguarded(execution.progress(), route.lease, slot, work).await;
+            return answer.unwrap_or_else(|refused| refuse(&refusal_of(&refused)));
         }
         Err(refusal) => return refuse(&refusal),
     };
@@ -176,8 +180,10 @@ fn identify(route: &Route, request: Request, arguments: Arguments) -> Result<Opt
     };
     let fingerprint = fingerprint(route, &request, key, arguments.fingerprint)?;
     let progress = Arc::clone(request.execution.progress());
+    let transaction = request.execution.transaction().map(|(_, slot)| Arc::clone(slot));
     request.execution.set_key(text, digester.clone());
-    Ok(Some(Identified { key, call: Call { key, fingerprint, policy: route.policy(), progress } }))
+    let policy = route.policy();
+    Ok(Some(Identified { key, call: Call { key, fingerprint, policy, progress, transaction } }))
 }
 
 fn fingerprint(

@@ -26,10 +26,10 @@ pub(crate) use erased::ErasedStore;
 pub use error::StoreError;
 pub use memory::MemoryStore;
 #[cfg(feature = "postgres")]
-pub use postgres::{PostgresConnectError, PostgresStore, PostgresStoreBuilder};
+pub use postgres::{PostgresConnectError, PostgresStore, PostgresStoreBuilder, SqlxTransaction};
 #[cfg(feature = "redis")]
 pub use redis::{RedisConnectError, RedisStore, RedisStoreBuilder};
-pub(crate) use transaction::AnyTransaction;
+pub(crate) use transaction::{AnyTransaction, ErasedTransactionalStore};
 pub use transaction::{Begun, Committed, Recording, Transactional, TransactionalStore, Writes};
 
 /// Who holds a claim: 128 random bits, made anew for every claim.

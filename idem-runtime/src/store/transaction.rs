@@ -4,6 +4,7 @@ use std::any::{Any, TypeId};
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::{Claim, Holder, Outcome, OwnerToken, Record, Store, StoreError};
 
@@ -90,11 +91,12 @@ pub trait TransactionalStore: Store {
         from: Option<OwnerToken>,
     ) -> impl Future<Output = Result<Begun<Self::Transaction>, StoreError>> + Send;
 
-    /// Opens a transaction without a key, for a request that runs unprotected.
+    /// Opens a transaction without a key, for a request that runs unprotected. It is rolled back when its owner gives no
+    /// sign of life for `lease`.
     ///
     /// # Errors
     /// When the store cannot be reached.
-    fn begin_unguarded(&self) -> impl Future<Output = Result<Self::Transaction, StoreError>> + Send;
+    fn begin_unguarded(&self, lease: Duration) -> impl Future<Output = Result<Self::Transaction, StoreError>> + Send;
 
     /// Ends the transaction: with the record, if there is one, and with the writes or without them.
     ///
@@ -149,7 +151,7 @@ pub(crate) trait ErasedTransactionalStore: Send + Sync {
         claim: &'a Claim,
         from: Option<OwnerToken>,
     ) -> Call<'a, Result<Begun<AnyTransaction>, StoreError>>;
-    fn begin_unguarded(&self) -> Call<'_, Result<AnyTransaction, StoreError>>;
+    fn begin_unguarded(&self, lease: Duration) -> Call<'_, Result<AnyTransaction, StoreError>>;
     fn commit<'a>(
         &'a self,
         transaction: AnyTransaction,
@@ -182,8 +184,8 @@ impl<S: TransactionalStore> ErasedTransactionalStore for S {
         })
     }
 
-    fn begin_unguarded(&self) -> Call<'_, Result<AnyTransaction, StoreError>> {
-        Box::pin(async move { Ok(Box::new(TransactionalStore::begin_unguarded(self).await?) as AnyTransaction) })
+    fn begin_unguarded(&self, lease: Duration) -> Call<'_, Result<AnyTransaction, StoreError>> {
+        Box::pin(async move { Ok(Box::new(TransactionalStore::begin_unguarded(self, lease).await?) as AnyTransaction) })
     }
 
     fn commit<'a>(

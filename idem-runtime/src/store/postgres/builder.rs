@@ -1,15 +1,17 @@
 use std::fmt;
 use std::io;
 use std::str::FromStr as _;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 
-use super::PostgresStore;
 use super::error::PostgresConnectError;
-use super::sql::Names;
+use super::sql::{Names, Statements};
 use super::startup::Startup;
+use super::sweep::Sweeper;
+use super::{Inner, PostgresStore};
 
 /// Settings of a [`PostgresStore`], made with [`PostgresStore::builder`] or [`PostgresStore::from_pool`].
 #[derive(Clone)]
@@ -18,6 +20,7 @@ pub struct PostgresStoreBuilder {
     server: Server,
     names: Names,
     max_connections: u32,
+    max_transactions: u32,
     response_timeout: Duration,
 }
 
@@ -41,6 +44,7 @@ impl PostgresStoreBuilder {
             server,
             names: Names { schema: "idem".to_owned(), table: "records".to_owned() },
             max_connections: 10,
+            max_transactions: 10,
             response_timeout: Duration::from_millis(800),
         }
     }
@@ -62,6 +66,15 @@ impl PostgresStoreBuilder {
     /// Without meaning for a pool of the application's own.
     pub fn max_connections(mut self, most: u32) -> Self {
         self.max_connections = most.max(1);
+        self
+    }
+
+    /// How many handlers at most may run in a [`Transaction`](crate::Transaction) at once: each holds a connection while it
+    /// runs, of a pool of its own. 10 unless said otherwise. Others wait for at most the
+    /// [response timeout](Self::response_timeout), and are refused with 503 then. Without meaning for a pool of the
+    /// application's own.
+    pub fn max_transactions(mut self, most: u32) -> Self {
+        self.max_transactions = most.max(1);
         self
     }
 
@@ -126,11 +139,16 @@ impl PostgresStoreBuilder {
         let options = self.options()?;
         let address = address(&options);
         self.startup(&options, &address).check().await?;
-        let pool = match &self.server {
-            Server::Pool(pool) => pool.clone(),
-            Server::Url(_) => self.pool(options),
+        let (pool, transactions, sets_timeouts) = match &self.server {
+            Server::Pool(pool) => (pool.clone(), pool.clone(), false),
+            Server::Url(_) => {
+                (self.pool(options.clone(), self.max_connections), self.pool(options, self.max_transactions), true)
+            }
         };
-        Ok(PostgresStore::new(pool, address, &self.names, self.response_timeout))
+        let (statements, sweeper) = (Statements::new(&self.names), Sweeper::new());
+        let response_timeout = self.response_timeout;
+        let inner = Inner { pool, transactions, sets_timeouts, address, statements, response_timeout, sweeper };
+        Ok(PostgresStore { inner: Arc::new(inner) })
     }
 
     fn check_names(&self) -> Result<(), PostgresConnectError> {
@@ -159,10 +177,10 @@ impl PostgresStoreBuilder {
         Startup { options, names: &self.names, address, within: self.response_timeout.saturating_mul(10) }
     }
 
-    fn pool(&self, options: PgConnectOptions) -> PgPool {
+    fn pool(&self, options: PgConnectOptions, most: u32) -> PgPool {
         let within = self.response_timeout;
         PgPoolOptions::new()
-            .max_connections(self.max_connections)
+            .max_connections(most)
             .acquire_timeout(within / 4 * 3)
             // That would be a round trip before each statement. A connection that turns out to be dead costs a second try.
             .test_before_acquire(false)

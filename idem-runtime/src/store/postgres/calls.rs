@@ -38,7 +38,7 @@ impl Parameters {
         self
     }
 
-    fn ready(self) -> Result<PgArguments, Fault> {
+    pub(super) fn ready(self) -> Result<PgArguments, Fault> {
         match self.failed {
             Some(error) => Err(sqlx::Error::Encode(error).into()),
             None => Ok(self.arguments),

@@ -16,6 +16,10 @@ pub(super) enum Fault {
     Sqlx(sqlx::Error),
     /// The deadline of the whole call passed.
     Late,
+    /// The handler left its transaction in a state in which it cannot be committed, or there is a record by now.
+    HandlersTransaction,
+    /// The outcome is larger than what PostgreSQL can hold.
+    TooLarge,
 }
 
 impl From<sqlx::Error> for Fault {
@@ -45,6 +49,11 @@ impl Fault {
         }
     }
 
+    /// Whether the server lives and refused: what was asked for has not happened.
+    pub(super) fn is_refusal(&self) -> bool {
+        self.code().is_some() && !self.is_lost_connection()
+    }
+
     pub(super) fn into_store_error(self, within: Duration) -> StoreError {
         if let Some(code) = self.code() {
             return match &*code {
@@ -60,6 +69,10 @@ impl Fault {
         let unavailable = |reason: &str| StoreError::Unavailable { reason: reason.to_owned(), source: None };
         match self {
             Self::Late => StoreError::TimedOut(within),
+            Self::HandlersTransaction => {
+                unavailable("the handler ended its transaction itself, or there is a record by now")
+            }
+            Self::TooLarge => StoreError::Full,
             Self::Sqlx(sqlx::Error::Io(error)) => {
                 StoreError::unavailable("the connection to PostgreSQL failed", bare(&error))
             }
@@ -87,7 +100,9 @@ impl Fault {
             }
             Self::Sqlx(sqlx::Error::Tls(_)) => PostgresConnectError::Tls { address },
             Self::Sqlx(sqlx::Error::Configuration(_)) => PostgresConnectError::Url,
-            Self::Sqlx(_) => PostgresConnectError::Unreachable { address, source: None },
+            Self::Sqlx(_) | Self::HandlersTransaction | Self::TooLarge => {
+                PostgresConnectError::Unreachable { address, source: None }
+            }
         }
     }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, span};
+use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, Transactional, span};
 use crate::digest::RecordKey;
 
 mod builder;
@@ -17,13 +17,15 @@ mod row;
 mod sql;
 mod startup;
 mod sweep;
+mod transaction;
 
 pub use builder::PostgresStoreBuilder;
 use calls::{Parameters, Repeat};
 pub use error::PostgresConnectError;
 use row::{FORMAT, Found, State, Stored};
-use sql::{Names, Statements};
+use sql::Statements;
 use sweep::Sweeper;
+pub use transaction::SqlxTransaction;
 
 /// Keeps everything in a table in PostgreSQL.
 ///
@@ -66,6 +68,10 @@ pub struct PostgresStore {
 
 struct Inner {
     pool: PgPool,
+    /// For transactions that a handler holds while it runs: whatever they do, the pool above stays free.
+    transactions: PgPool,
+    /// Whether statements in a handler's transaction get timeouts of the store's: not on the application's own pool.
+    sets_timeouts: bool,
     address: String,
     statements: Statements,
     response_timeout: Duration,
@@ -112,11 +118,6 @@ impl PostgresStore {
     /// ```
     pub fn from_pool(pool: PgPool) -> PostgresStoreBuilder {
         PostgresStoreBuilder::with_pool(pool)
-    }
-
-    fn new(pool: PgPool, address: String, names: &Names, response_timeout: Duration) -> Self {
-        let (statements, sweeper) = (Statements::new(names), Sweeper::new());
-        Self { inner: Arc::new(Inner { pool, address, statements, response_timeout, sweeper }) }
     }
 
     async fn look(&self, key: RecordKey) -> Result<Option<(Stored, bool)>, StoreError> {
@@ -229,6 +230,10 @@ impl Store for PostgresStore {
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         Ok(self.look(key).await?.map(|(stored, lease_ended)| stored.into_entry(lease_ended)))
+    }
+
+    fn transactional(&self) -> Option<Transactional<'_>> {
+        Some(Transactional::of(self))
     }
 }
 

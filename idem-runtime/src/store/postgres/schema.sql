@@ -1,4 +1,4 @@
--- The tables and functions of idem's PostgreSQL store, version 1.
+-- The tables and functions of idem's PostgreSQL store, version 2. Version 2 adds the three functions for transactions.
 --
 -- Safe to run again, and by several at once. The role that the application uses needs USAGE on the schema "idem"; SELECT,
 -- INSERT, UPDATE and DELETE on "idem"."records"; SELECT on "idem"."records_version".
@@ -19,7 +19,7 @@ CREATE TABLE IF NOT EXISTS "idem"."records_version" (version integer NOT NULL);
 
 DO $idem$
 BEGIN
-    IF EXISTS (SELECT FROM "idem"."records_version" v WHERE v.version > 1) THEN
+    IF EXISTS (SELECT FROM "idem"."records_version" v WHERE v.version > 2) THEN
         RAISE EXCEPTION 'the tables were made by a newer release of idem' USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
 END
@@ -123,7 +123,100 @@ BEGIN
 END
 $idem$;
 
+-- For a request that runs in a transaction: locks the key for the rest of this transaction, and says what there is.
+--
+-- o_answer     'open': nobody else holds the key and there is no record. 'same', 'other': somebody holds it, for the same
+--              request or for another. 'there': look at the row.
+--
+-- p_lock stands for the key, p_same for key and fingerprint. The second is taken first: whoever cannot get it knows that
+-- the same request is running; who gets it, but not the first, that another one is. Two statements, lock and look: in one,
+-- the look would be as old as the wait. A claim with a lease stands in the way unless p_owner holds it, or p_from did.
+CREATE OR REPLACE FUNCTION "idem"."records_begin_v2"(
+    p_key bytea, p_lock bigint, p_same bigint, p_owner bytea, p_from bytea, p_idle text, p_statement text
+) RETURNS TABLE (o_answer text, o_attempt bigint) LANGUAGE plpgsql VOLATILE ROWS 1 AS $idem$
+DECLARE
+    v_now timestamptz;
+    v_state text;
+    v_owner bytea;
+    v_attempt bigint;
+    v_lease_ended boolean;
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(p_same) THEN
+        RETURN QUERY SELECT 'same', 0::bigint;
+        RETURN;
+    END IF;
+    IF NOT pg_try_advisory_xact_lock(p_lock) THEN
+        RETURN QUERY SELECT 'other', 0::bigint;
+        RETURN;
+    END IF;
+    v_now := clock_timestamp();
+    SELECT t.state, t.owner, t.attempt, t.lease_until <= v_now
+    INTO v_state, v_owner, v_attempt, v_lease_ended
+    FROM "idem"."records" t
+    WHERE t.key = p_key
+      AND CASE t.state WHEN 'done' THEN t.expires ELSE t.lease_until + t.ttl * interval '1 ms' END > v_now;
+    IF NOT FOUND THEN
+        v_attempt := 1;
+    ELSIF v_state = 'held' AND v_owner = p_owner THEN
+        NULL;
+    ELSIF v_state = 'held' AND v_owner = p_from AND v_lease_ended THEN
+        v_attempt := v_attempt + 1;
+    ELSE
+        RETURN QUERY SELECT 'there', 0::bigint;
+        RETURN;
+    END IF;
+    -- A transaction whose owner hangs is ended by the server. The last one marks this transaction as ours.
+    PERFORM set_config('idle_in_transaction_session_timeout', p_idle, true),
+            set_config('statement_timeout', coalesce(p_statement, current_setting('statement_timeout')), true),
+            set_config('lock_timeout', coalesce(p_statement, current_setting('lock_timeout')), true),
+            set_config('idem.owner', encode(p_owner, 'hex'), true);
+    RETURN QUERY SELECT 'open', v_attempt;
+END
+$idem$;
+
+-- Writes the record of such a request, where there is none. False: there is one, or this is another transaction than the
+-- one that was opened for it; then nothing may be committed.
+CREATE OR REPLACE FUNCTION "idem"."records_record_v2"(
+    p_key bytea, p_format smallint, p_owner bytea, p_fingerprint bytea, p_attempt bigint, p_digest bytea, p_ttl bigint,
+    p_head bytea, p_body bytea
+) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $idem$
+BEGIN
+    IF current_setting('idem.owner', true) IS DISTINCT FROM encode(p_owner, 'hex') THEN
+        RETURN false;
+    END IF;
+    INSERT INTO "idem"."records" AS t
+        (key, format, state, owner, fingerprint, attempt, ttl, lease_until, expires, digest, head, body)
+    VALUES
+        (p_key, p_format, 'done', p_owner, p_fingerprint, p_attempt, p_ttl, clock_timestamp(),
+         clock_timestamp() + p_ttl * interval '1 ms', p_digest, p_head, p_body)
+    ON CONFLICT (key) DO UPDATE
+    SET format = excluded.format, state = 'done', owner = excluded.owner, fingerprint = excluded.fingerprint,
+        attempt = excluded.attempt, ttl = excluded.ttl, lease_until = excluded.lease_until, expires = excluded.expires,
+        digest = excluded.digest, head = excluded.head, body = excluded.body
+    WHERE (t.state = 'held' AND t.owner = excluded.owner)
+       OR (t.state = 'held' AND t.lease_until <= clock_timestamp() AND t.attempt < excluded.attempt)
+       OR CASE t.state WHEN 'done' THEN t.expires ELSE t.lease_until + t.ttl * interval '1 ms' END <= clock_timestamp();
+    RETURN FOUND;
+END
+$idem$;
+
+-- Whether the transaction of p_owner was committed; nothing while it has not ended.
+CREATE OR REPLACE FUNCTION "idem"."records_ended_v2"(p_key bytea, p_lock bigint, p_owner bytea)
+RETURNS boolean LANGUAGE plpgsql VOLATILE AS $idem$
+BEGIN
+    IF NOT pg_try_advisory_xact_lock(p_lock) THEN
+        RETURN NULL;
+    END IF;
+    RETURN EXISTS (
+        SELECT FROM "idem"."records" t
+        WHERE t.key = p_key AND t.owner = p_owner AND t.state = 'done' AND t.expires > clock_timestamp()
+    );
+END
+$idem$;
+
 INSERT INTO "idem"."records_version" (version)
-SELECT 1 WHERE NOT EXISTS (SELECT FROM "idem"."records_version");
+SELECT 2 WHERE NOT EXISTS (SELECT FROM "idem"."records_version");
+
+UPDATE "idem"."records_version" SET version = 2 WHERE version < 2;
 
 COMMIT;

@@ -6,7 +6,7 @@ use sqlx::{AssertSqlSafe, SqlSafeStr as _, SqlStr};
 pub(super) const SCHEMA_SQL: &str = include_str!("schema.sql");
 
 /// The version of what [`SCHEMA_SQL`] makes.
-pub(super) const SCHEMA_VERSION: i32 = 1;
+pub(super) const SCHEMA_VERSION: i32 = 2;
 
 /// 63 bytes is what PostgreSQL keeps of a name; the longest ending that is put to one has 9.
 const LONGEST_NAME: usize = 50;
@@ -57,6 +57,10 @@ pub(super) struct Statements {
     pub(super) is_completed: SqlStr,
     pub(super) release: SqlStr,
     pub(super) sweep: SqlStr,
+    pub(super) record: SqlStr,
+    pub(super) ended: SqlStr,
+    /// The name of a function, which is called with its arguments written out.
+    pub(super) begin: String,
 }
 
 /// When a claim is forgotten.
@@ -99,12 +103,15 @@ impl Statements {
                  AND (t.state = 'done' OR {CLAIM_ENDS} <= (SELECT clock_timestamp())) \
                  ORDER BY t.expires LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone"
             )),
+            record: safe(format!("SELECT {}($1, $2, $3, $4, $5, $6, $7, $8, $9)", names.table("_record_v2"))),
+            ended: safe(format!("SELECT {}($1, $2, $3)", names.table("_ended_v2"))),
+            begin: names.table("_begin_v2"),
         }
     }
 }
 
 /// Nothing but constants and checked [`Names`] goes into a statement; all else are parameters.
-fn safe(statement: String) -> SqlStr {
+pub(super) fn safe(statement: String) -> SqlStr {
     AssertSqlSafe(statement).into_sql_str()
 }
 
@@ -151,7 +158,11 @@ mod tests {
     fn i9_no_statement_asks_for_the_time_of_the_transaction() {
         let all = Statements::new(&names("idem", "records"));
         let sent = [&all.claim, &all.look, &all.take_over, &all.renew, &all.complete, &all.is_completed];
-        let sent = sent.into_iter().chain([&all.release, &all.sweep]).map(SqlStr::as_str).chain([SCHEMA_SQL]);
+        let sent = sent
+            .into_iter()
+            .chain([&all.release, &all.sweep, &all.record, &all.ended])
+            .map(SqlStr::as_str)
+            .chain([SCHEMA_SQL]);
         for statement in sent {
             for frozen in ["now()", "current_timestamp", "transaction_timestamp", "statement_timestamp"] {
                 assert!(!statement.to_lowercase().contains(frozen), "{statement}");
