@@ -42,10 +42,10 @@ async fn every_reason_not_to_connect_has_its_line() {
     is_one_clear_line(&error, &["42501", "right"]);
 
     PostgresStore::builder(server.url()).migrate().await.unwrap();
-    server.run("UPDATE idem.records_version SET version = 2").await;
+    server.run("UPDATE idem.records_version SET version = 3").await;
     for error in [refused(&server.url()).await, PostgresStore::builder(server.url()).migrate().await.unwrap_err()] {
-        assert!(matches!(error, PostgresConnectError::OtherVersion { found: 2, .. }), "{error:?}");
-        is_one_clear_line(&error, &["version 2", "newer release"]);
+        assert!(matches!(error, PostgresConnectError::OtherVersion { found: 3, .. }), "{error:?}");
+        is_one_clear_line(&error, &["version 3", "newer release"]);
     }
 
     server.kill();
