@@ -32,7 +32,8 @@
 //! A handler runs again under the same key in these cases only: its answer was one that is not recorded (a 429, say), or
 //! it failed and `on_failure = "retry"`, which includes an owner that died: the claim, the effect, *the lease ends*
 //! without a sign of life, the second claim, the effect again. No token prevents that. With `on_failure = "keep"` a
-//! failed handler is not run again, and a retry is told that the outcome is unknown.
+//! failed handler is not run again, and a retry is told that the outcome is unknown. What a handler writes in the
+//! record's own [`Transaction`] happens exactly once.
 //!
 //! [Why does my handler not compile?](guide::why_does_my_handler_not_compile)
 

@@ -67,8 +67,8 @@ pub enum Committed {
 ///
 /// # Rules
 ///
-/// - From [`Begun::Open`] until that transaction has ended, nobody else gets `Open` for the same key, in any process; nor
-///   is a claim with a lease granted and recorded. Whoever asks meanwhile is told so **at once**: nobody waits for a lock.
+/// - From [`Begun::Open`] until that transaction has ended, nobody else gets `Open` for the same key, in any process; and
+///   of it and a claim with a lease, at most one is recorded. Whoever asks meanwhile is told so **at once**: nobody waits for a lock.
 /// - A transaction that is dropped is rolled back; one whose process died, or whose owner gives no sign of life for
 ///   `claim.lease`, is rolled back by the store.
 /// - [`commit`](TransactionalStore::commit) stores a record only where there is none, and never without the writes that

@@ -130,16 +130,18 @@ async fn what_was_set_for_a_handler_does_not_outlive_its_transaction() {
     let builder = PostgresStore::builder(database.url()).response_timeout(Duration::from_secs(20)).max_transactions(1);
     builder.migrate().await.unwrap();
     let store = builder.connect().await.unwrap();
-    let settings = "SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('statement_timeout'), \
-                    coalesce(current_setting('idem.owner', true), '')";
+    let settings =
+        "SELECT current_setting('idle_in_transaction_session_timeout'), current_setting('statement_timeout')";
     let brief = Claim { lease: Duration::from_millis(7_000), ..claim() };
     let Begun::Open { mut transaction, .. } = store.begin(&brief, None).await.unwrap() else { panic!() };
     let within = sqlx::query(settings).fetch_one(&mut *transaction).await.unwrap();
     assert_eq!((within.get::<String, _>(0), within.get::<String, _>(1)), ("7s".to_owned(), "7s".to_owned()));
-    store.roll_back(transaction).await;
-    let mut next = store.begin_unguarded(Duration::from_secs(9)).await.unwrap();
+    let outcome = outcome();
+    let committed = store.commit(transaction, Writes::Keep, recording(&brief, 1, &outcome)).await.unwrap();
+    assert_eq!(committed, Committed::Yes);
+    let mut next = store.begin_unguarded(Duration::from_secs(30)).await.unwrap();
     let after = sqlx::query(settings).fetch_one(&mut *next).await.unwrap();
-    assert_eq!((after.get::<String, _>(0), after.get::<String, _>(2)), ("9s".to_owned(), String::new()));
+    assert_eq!((after.get::<String, _>(0), after.get::<String, _>(1)), ("30s".to_owned(), "30s".to_owned()));
 }
 
 #[tokio::test]

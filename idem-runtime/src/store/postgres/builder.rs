@@ -8,10 +8,12 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 
 use super::error::PostgresConnectError;
-use super::sql::{Names, Statements};
+use super::sql::{Names, Statements, safe};
 use super::startup::Startup;
 use super::sweep::Sweeper;
+use super::transaction::{USUAL_LEASE, timeouts_of_ours};
 use super::{Inner, PostgresStore};
+use crate::store::span;
 
 /// Settings of a [`PostgresStore`], made with [`PostgresStore::builder`] or [`PostgresStore::from_pool`].
 #[derive(Clone)]
@@ -141,9 +143,11 @@ impl PostgresStoreBuilder {
         self.startup(&options, &address).check().await?;
         let (pool, transactions, sets_timeouts) = match &self.server {
             Server::Pool(pool) => (pool.clone(), pool.clone(), false),
-            Server::Url(_) => {
-                (self.pool(options.clone(), self.max_connections), self.pool(options, self.max_transactions), true)
-            }
+            Server::Url(_) => (
+                self.pool(options.clone(), self.max_connections, None),
+                self.pool(options, self.max_transactions, Some(USUAL_LEASE)),
+                true,
+            ),
         };
         let (statements, sweeper) = (Statements::new(&self.names), Sweeper::new());
         let response_timeout = self.response_timeout;
@@ -177,14 +181,15 @@ impl PostgresStoreBuilder {
         Startup { options, names: &self.names, address, within: self.response_timeout.saturating_mul(10) }
     }
 
-    fn pool(&self, options: PgConnectOptions, most: u32) -> PgPool {
+    /// With a lease: for the transactions of handlers.
+    fn pool(&self, options: PgConnectOptions, most: u32, lease: Option<Duration>) -> PgPool {
         let within = self.response_timeout;
         PgPoolOptions::new()
             .max_connections(most)
             .acquire_timeout(within / 4 * 3)
             // That would be a round trip before each statement. A connection that turns out to be dead costs a second try.
             .test_before_acquire(false)
-            .after_connect(move |connection, _| Box::pin(prepare(connection, within)))
+            .after_connect(move |connection, _| Box::pin(prepare(connection, within, lease)))
             // The pool itself tests what it gets back, but without a deadline: a server that vanishes at that moment would
             // keep the connection's place taken for as long as TCP believes in it.
             .after_release(move |connection, _| Box::pin(still_answers(connection, within)))
@@ -193,7 +198,7 @@ impl PostgresStoreBuilder {
 }
 
 /// Sets what this store relies on, whatever the defaults of the server, the database and the user are.
-async fn prepare(connection: &mut PgConnection, within: Duration) -> Result<(), sqlx::Error> {
+async fn prepare(connection: &mut PgConnection, within: Duration, lease: Option<Duration>) -> Result<(), sqlx::Error> {
     let millis = |part: Duration| part.as_millis().to_string();
     sqlx::query(
         "SELECT set_config('lock_timeout', $1, false), set_config('statement_timeout', $2, false), \
@@ -203,9 +208,13 @@ async fn prepare(connection: &mut PgConnection, within: Duration) -> Result<(), 
     )
     .bind(millis(within / 2))
     .bind(millis(within / 4 * 3))
-    .fetch_all(connection)
-    .await
-    .map(drop)
+    .fetch_all(&mut *connection)
+    .await?;
+    if let Some(lease) = lease {
+        let timeouts = safe(timeouts_of_ours(span::millis(lease), "SESSION"));
+        sqlx::raw_sql(timeouts).execute(connection).await?;
+    }
+    Ok(())
 }
 
 async fn still_answers(connection: &mut PgConnection, within: Duration) -> Result<bool, sqlx::Error> {

@@ -38,7 +38,7 @@ impl Parameters {
         self
     }
 
-    pub(super) fn ready(self) -> Result<PgArguments, Fault> {
+    fn ready(self) -> Result<PgArguments, Fault> {
         match self.failed {
             Some(error) => Err(sqlx::Error::Encode(error).into()),
             None => Ok(self.arguments),

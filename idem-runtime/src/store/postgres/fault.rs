@@ -16,10 +16,6 @@ pub(super) enum Fault {
     Sqlx(sqlx::Error),
     /// The deadline of the whole call passed.
     Late,
-    /// The handler left its transaction in a state in which it cannot be committed, or there is a record by now.
-    HandlersTransaction,
-    /// The outcome is larger than what PostgreSQL can hold.
-    TooLarge,
 }
 
 impl From<sqlx::Error> for Fault {
@@ -69,10 +65,6 @@ impl Fault {
         let unavailable = |reason: &str| StoreError::Unavailable { reason: reason.to_owned(), source: None };
         match self {
             Self::Late => StoreError::TimedOut(within),
-            Self::HandlersTransaction => {
-                unavailable("the handler ended its transaction itself, or there is a record by now")
-            }
-            Self::TooLarge => StoreError::Full,
             Self::Sqlx(sqlx::Error::Io(error)) => {
                 StoreError::unavailable("the connection to PostgreSQL failed", bare(&error))
             }
@@ -100,9 +92,7 @@ impl Fault {
             }
             Self::Sqlx(sqlx::Error::Tls(_)) => PostgresConnectError::Tls { address },
             Self::Sqlx(sqlx::Error::Configuration(_)) => PostgresConnectError::Url,
-            Self::Sqlx(_) | Self::HandlersTransaction | Self::TooLarge => {
-                PostgresConnectError::Unreachable { address, source: None }
-            }
+            Self::Sqlx(_) => PostgresConnectError::Unreachable { address, source: None },
         }
     }
 }
@@ -124,7 +114,9 @@ fn explained(code: &str) -> String {
         "53300" => "too many connections",
         "57P01" | "57P02" => "it is being shut down",
         "57P03" => "it is starting up",
-        "55000" => "the tables are of a newer release",
+        "55000" => "the tables are of a newer release, or the key is taken",
+        "3B001" | "25P01" => "the handler ended its transaction itself",
+        "25P02" => "a statement of the handler failed before",
         _ => return code.to_owned(),
     };
     format!("{code}: {meaning}")

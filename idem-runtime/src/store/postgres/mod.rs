@@ -44,6 +44,9 @@ pub use transaction::SqlxTransaction;
 /// - Rows that have ended are removed in small batches as claims are made, and by [`sweep`](Self::sweep).
 /// - The connections have a state of their own, prepared statements and timeouts. A pooler in between has to keep a
 ///   session, as PgBouncer does with `pool_mode = session`.
+/// - A handler can write in the record's own transaction: see [`Transaction`](crate::Transaction). It holds a connection
+///   of a second pool while it runs, and its key by two advisory locks; it reads what is committed (`READ COMMITTED`),
+///   whatever the default is.
 /// - TLS is used if the application turns on a TLS feature of `sqlx` 0.9, `tls-rustls` for instance; then
 ///   `?sslmode=verify-full` in the URL demands it.
 ///

@@ -125,15 +125,15 @@ $idem$;
 
 -- For a request that runs in a transaction: locks the key for the rest of this transaction, and says what there is.
 --
--- o_answer     'open': nobody else holds the key and there is no record. 'same', 'other': somebody holds it, for the same
---              request or for another. 'there': look at the row.
+-- The number of the attempt: nobody else holds the key and there is no record. -1, -2: somebody holds it, for the same
+-- request or for another. -3: look at the row.
 --
 -- p_lock stands for the key, p_same for key and fingerprint. The second is taken first: whoever cannot get it knows that
 -- the same request is running; who gets it, but not the first, that another one is. Two statements, lock and look: in one,
 -- the look would be as old as the wait. A claim with a lease stands in the way unless p_owner holds it, or p_from did.
 CREATE OR REPLACE FUNCTION "idem"."records_begin_v2"(
-    p_key bytea, p_lock bigint, p_same bigint, p_owner bytea, p_from bytea, p_idle text, p_statement text
-) RETURNS TABLE (o_answer text, o_attempt bigint) LANGUAGE plpgsql VOLATILE ROWS 1 AS $idem$
+    p_key bytea, p_lock bigint, p_same bigint, p_owner bytea, p_from bytea
+) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $idem$
 DECLARE
     v_now timestamptz;
     v_state text;
@@ -142,12 +142,10 @@ DECLARE
     v_lease_ended boolean;
 BEGIN
     IF NOT pg_try_advisory_xact_lock(p_same) THEN
-        RETURN QUERY SELECT 'same', 0::bigint;
-        RETURN;
+        RETURN -1;
     END IF;
     IF NOT pg_try_advisory_xact_lock(p_lock) THEN
-        RETURN QUERY SELECT 'other', 0::bigint;
-        RETURN;
+        RETURN -2;
     END IF;
     v_now := clock_timestamp();
     SELECT t.state, t.owner, t.attempt, t.lease_until <= v_now
@@ -156,34 +154,23 @@ BEGIN
     WHERE t.key = p_key
       AND CASE t.state WHEN 'done' THEN t.expires ELSE t.lease_until + t.ttl * interval '1 ms' END > v_now;
     IF NOT FOUND THEN
-        v_attempt := 1;
+        RETURN 1;
     ELSIF v_state = 'held' AND v_owner = p_owner THEN
-        NULL;
+        RETURN v_attempt;
     ELSIF v_state = 'held' AND v_owner = p_from AND v_lease_ended THEN
-        v_attempt := v_attempt + 1;
+        RETURN v_attempt + 1;
     ELSE
-        RETURN QUERY SELECT 'there', 0::bigint;
-        RETURN;
+        RETURN -3;
     END IF;
-    -- A transaction whose owner hangs is ended by the server. The last one marks this transaction as ours.
-    PERFORM set_config('idle_in_transaction_session_timeout', p_idle, true),
-            set_config('statement_timeout', coalesce(p_statement, current_setting('statement_timeout')), true),
-            set_config('lock_timeout', coalesce(p_statement, current_setting('lock_timeout')), true),
-            set_config('idem.owner', encode(p_owner, 'hex'), true);
-    RETURN QUERY SELECT 'open', v_attempt;
 END
 $idem$;
 
--- Writes the record of such a request, where there is none. False: there is one, or this is another transaction than the
--- one that was opened for it; then nothing may be committed.
+-- Writes the record of such a request, where there is none. Fails where there is one: then nothing may be committed.
 CREATE OR REPLACE FUNCTION "idem"."records_record_v2"(
     p_key bytea, p_format smallint, p_owner bytea, p_fingerprint bytea, p_attempt bigint, p_digest bytea, p_ttl bigint,
     p_head bytea, p_body bytea
-) RETURNS boolean LANGUAGE plpgsql VOLATILE AS $idem$
+) RETURNS void LANGUAGE plpgsql VOLATILE AS $idem$
 BEGIN
-    IF current_setting('idem.owner', true) IS DISTINCT FROM encode(p_owner, 'hex') THEN
-        RETURN false;
-    END IF;
     INSERT INTO "idem"."records" AS t
         (key, format, state, owner, fingerprint, attempt, ttl, lease_until, expires, digest, head, body)
     VALUES
@@ -196,7 +183,9 @@ BEGIN
     WHERE (t.state = 'held' AND t.owner = excluded.owner)
        OR (t.state = 'held' AND t.lease_until <= clock_timestamp() AND t.attempt < excluded.attempt)
        OR CASE t.state WHEN 'done' THEN t.expires ELSE t.lease_until + t.ttl * interval '1 ms' END <= clock_timestamp();
-    RETURN FOUND;
+    IF NOT FOUND THEN
+        RAISE EXCEPTION 'idem: the key is taken' USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
 END
 $idem$;
 

@@ -3,15 +3,14 @@
 use std::future::Future;
 use std::time::Duration;
 
-use sqlx::postgres::PgRow;
 use sqlx::{Postgres, Row as _};
 use tokio::time::{Instant, timeout_at};
 
+use super::PostgresStore;
 use super::calls::{Parameters, Repeat};
 use super::fault::{Fault, unexpected};
 use super::row::{FORMAT, Stored};
 use super::sql::safe;
-use super::{PostgresStore, number};
 use crate::digest::RecordKey;
 use crate::store::{
     Begun, Claim, Committed, Entry, OwnerToken, Recording, StoreError, TransactionalStore, Writes, span,
@@ -23,6 +22,12 @@ pub type SqlxTransaction = sqlx::Transaction<'static, Postgres>;
 /// Read committed, whatever the default is: after the lock was taken, the record has to be seen as it is then.
 const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
+/// Behind this, the handler writes. That it is still there at the end says that the transaction is still the same.
+const SAVEPOINT: &str = "SAVEPOINT idem_writes";
+
+/// The lease of most routes: what the store's own connections have as their timeouts, so that it need not be said.
+pub(super) const USUAL_LEASE: Duration = Duration::from_secs(30);
+
 /// A server that has been started anew leaves this many dead connections at the most that are worth a try.
 const MOST_DEAD: usize = 64;
 
@@ -33,38 +38,28 @@ impl TransactionalStore for PostgresStore {
         self.sweep_now_and_then();
         let within = self.inner.response_timeout;
         let deadline = Instant::now() + within;
-        let mut transaction = self.begin_plain(BEGIN, deadline).await?;
-        // One round trip for both, at the price of a statement without parameters: digests and numbers are written out.
-        let statement =
-            safe(format!("SELECT o_answer, o_attempt FROM {}; SAVEPOINT idem_writes", self.call(claim, from)));
-        let rows = in_time(deadline, sqlx::raw_sql(statement).fetch_all(&mut *transaction)).await;
-        let rows = match rows {
-            Ok(rows) => rows,
-            Err(fault) => return Err(fault.into_store_error(within)),
-        };
-        let (answer, attempt) = rows.first().and_then(read).ok_or_else(unexpected)?;
-        if answer == "open" {
-            let attempt = u32::try_from(attempt).map_err(|_| StoreError::corrupt("its attempt is out of range"))?;
+        let mut transaction = self.begin_plain(BEGIN.to_owned(), deadline).await?;
+        // One round trip for all, at the price of parameters: digests and numbers are written out.
+        let statement = format!("SELECT {}; {}{SAVEPOINT}", self.begin_call(claim, from), self.timeouts(claim.lease));
+        let rows = in_time(deadline, sqlx::raw_sql(safe(statement)).fetch_all(&mut *transaction)).await;
+        let rows = rows.map_err(|fault| fault.into_store_error(within))?;
+        let answer: i64 = rows.first().and_then(|row| row.try_get(0).ok()).ok_or_else(unexpected)?;
+        if let Ok(attempt) = u32::try_from(answer) {
             return Ok(Begun::Open { transaction, attempt });
         }
         // At once, so that the locks that it may hold mislead nobody.
         self.roll_back(transaction).await;
-        match answer.as_str() {
-            "same" => Ok(Begun::InFlight { same_request: true }),
-            "other" => Ok(Begun::InFlight { same_request: false }),
-            "there" => self.there(claim).await,
+        match answer {
+            -1 => Ok(Begun::InFlight { same_request: true }),
+            -2 => Ok(Begun::InFlight { same_request: false }),
+            -3 => self.there(claim).await,
             _ => Err(unexpected()),
         }
     }
 
     async fn begin_unguarded(&self, lease: Duration) -> Result<SqlxTransaction, StoreError> {
         let deadline = Instant::now() + self.inner.response_timeout;
-        let lease = span::millis(lease);
-        let mut begin = format!("{BEGIN}; SET LOCAL idle_in_transaction_session_timeout = {lease}");
-        if self.inner.sets_timeouts {
-            begin.push_str(&format!("; SET LOCAL statement_timeout = {lease}; SET LOCAL lock_timeout = {lease}"));
-        }
-        self.begin_plain(&begin, deadline).await
+        self.begin_plain(format!("{BEGIN}; {}{SAVEPOINT}", self.timeouts(lease)), deadline).await
     }
 
     async fn commit(
@@ -75,17 +70,31 @@ impl TransactionalStore for PostgresStore {
     ) -> Result<Committed, StoreError> {
         let within = self.inner.response_timeout;
         let deadline = Instant::now() + within;
-        // Until the commit is sent, whatever goes wrong means that nothing is left.
-        if let Err(fault) = self.prepare_commit(&mut transaction, writes, recording, deadline).await {
-            let error = fault.into_store_error(within);
-            tracing::warn!(%error, "a transaction cannot be committed");
-            self.roll_back(transaction).await;
-            return Ok(Committed::No);
-        }
-        match in_time(deadline, transaction.commit()).await {
-            Ok(()) => Ok(Committed::Yes),
-            // Refused, by a deferred constraint for instance. A server that goes down may say so after the commit.
-            Err(fault) if fault.is_refusal() => Ok(Committed::No),
+        let writes = match writes {
+            Writes::Keep => "RELEASE",
+            Writes::Discard => "ROLLBACK TO",
+        };
+        let record = match recording.map(|recording| self.record_call(recording)).transpose() {
+            Ok(call) => call.map_or_else(String::new, |call| format!("SELECT {call}; ")),
+            Err(error) => {
+                tracing::warn!(%error, "a transaction cannot be committed");
+                self.roll_back(transaction).await;
+                return Ok(Committed::No);
+            }
+        };
+        // In one round trip: the first statement that fails keeps the server from those behind it. Chained to an empty
+        // transaction, which is what sqlx believes to be in, and rolls back when it gets the connection back.
+        let end = format!("{writes} {SAVEPOINT}; {record}COMMIT AND CHAIN");
+        let ended = in_time(deadline, sqlx::raw_sql(safe(end)).execute(&mut *transaction)).await;
+        drop(transaction);
+        match ended {
+            Ok(_) => Ok(Committed::Yes),
+            // A server that goes down may say so after the commit; every other refusal comes before it.
+            Err(fault) if fault.is_refusal() => {
+                let error = fault.into_store_error(within);
+                tracing::warn!(%error, "a transaction could not be committed");
+                Ok(Committed::No)
+            }
             Err(fault) => Err(fault.into_store_error(within)),
         }
     }
@@ -113,10 +122,10 @@ impl TransactionalStore for PostgresStore {
 }
 
 impl PostgresStore {
-    async fn begin_plain(&self, statement: &str, deadline: Instant) -> Result<SqlxTransaction, StoreError> {
+    async fn begin_plain(&self, statement: String, deadline: Instant) -> Result<SqlxTransaction, StoreError> {
         let within = self.inner.response_timeout;
         for _ in 0..MOST_DEAD {
-            let begin = self.inner.transactions.begin_with(safe(statement.to_owned()));
+            let begin = self.inner.transactions.begin_with(safe(statement.clone()));
             match in_time(deadline, begin).await {
                 Err(fault) if fault.is_lost_connection() && Instant::now() < deadline => {}
                 begun => return begun.map_err(|fault| fault.into_store_error(within)),
@@ -138,51 +147,42 @@ impl PostgresStore {
         })
     }
 
-    async fn prepare_commit(
-        &self,
-        transaction: &mut SqlxTransaction,
-        writes: Writes,
-        recording: Option<Recording<'_>>,
-        deadline: Instant,
-    ) -> Result<(), Fault> {
-        if writes == Writes::Discard {
-            let undo = sqlx::raw_sql("ROLLBACK TO SAVEPOINT idem_writes").execute(&mut **transaction);
-            in_time(deadline, undo).await?;
-        }
-        let Some(Recording { claim, attempt, outcome }) = recording else { return Ok(()) };
-        let record = Stored::done(claim, attempt, outcome).map_err(|_| Fault::TooLarge)?;
-        let parameters = Parameters::new()
-            .with(claim.key.as_bytes())
-            .with(FORMAT)
-            .with(record.owner.bits().to_be_bytes())
-            .with(record.fingerprint.as_bytes())
-            .with(i64::from(record.attempt))
-            .with(record.digest(claim.key))
-            .with(number(record.ttl))
-            .with(&*record.outcome.head)
-            .with(&*record.outcome.body)
-            .ready()?;
-        let query = sqlx::query_with(self.inner.statements.record.clone(), parameters);
-        let row = in_time(deadline, query.fetch_one(&mut **transaction)).await?;
-        match row.try_get::<bool, _>(0)? {
-            true => Ok(()),
-            false => Err(Fault::HandlersTransaction),
+    /// How long the handler may leave its transaction alone, and how long one of its statements may take.
+    fn timeouts(&self, lease: Duration) -> String {
+        let millis = span::millis(lease).min(i32::MAX.unsigned_abs().into());
+        match self.inner.sets_timeouts {
+            true if lease == USUAL_LEASE => String::new(),
+            true => timeouts_of_ours(millis, "LOCAL"),
+            false => format!("SET LOCAL idle_in_transaction_session_timeout = {millis}; "),
         }
     }
 
-    fn call(&self, claim: &Claim, from: Option<OwnerToken>) -> String {
-        let bytes = |bytes: &[u8]| format!("'\\x{}'::bytea", hex(bytes));
-        let lease = span::millis(claim.lease);
-        let from = from.map_or_else(|| "NULL".to_owned(), |from| bytes(&from.bits().to_be_bytes()));
-        let statement = if self.inner.sets_timeouts { format!("'{lease}'") } else { "NULL".to_owned() };
+    fn begin_call(&self, claim: &Claim, from: Option<OwnerToken>) -> String {
         format!(
-            "{}({}, {}, {}, {}, {from}, '{lease}', {statement})",
+            "{}({}, {}, {}, {}, {})",
             self.inner.statements.begin,
             bytes(claim.key.as_bytes()),
             self.lock(claim.key, b""),
             self.lock(claim.key, claim.fingerprint.as_bytes()),
             bytes(&claim.owner.bits().to_be_bytes()),
+            from.map_or_else(|| "NULL".to_owned(), |from| bytes(&from.bits().to_be_bytes())),
         )
+    }
+
+    fn record_call(&self, recording: Recording<'_>) -> Result<String, StoreError> {
+        let Recording { claim, attempt, outcome } = recording;
+        let record = Stored::done(claim, attempt, outcome)?;
+        Ok(format!(
+            "{}({}, {FORMAT}::smallint, {}, {}, {attempt}, {}, {}, {}, {})",
+            self.inner.statements.record,
+            bytes(claim.key.as_bytes()),
+            bytes(&record.owner.bits().to_be_bytes()),
+            bytes(record.fingerprint.as_bytes()),
+            bytes(&record.digest(claim.key)),
+            record.ttl,
+            bytes(&record.outcome.head),
+            bytes(&record.outcome.body),
+        ))
     }
 
     /// The number of an advisory lock. All applications of a database share these numbers, so they have to look random;
@@ -202,14 +202,22 @@ async fn in_time<T>(deadline: Instant, call: impl Future<Output = Result<T, sqlx
     }
 }
 
-fn read(row: &PgRow) -> Option<(String, i64)> {
-    Some((row.try_get(0).ok()?, row.try_get(1).ok()?))
+/// What a connection of the store's own gets, or a transaction on it.
+pub(super) fn timeouts_of_ours(millis: u64, how: &str) -> String {
+    ["idle_in_transaction_session_timeout", "statement_timeout", "lock_timeout"]
+        .map(|setting| format!("SET {how} {setting} = {millis}; "))
+        .concat()
 }
 
-fn hex(bytes: &[u8]) -> String {
-    use std::fmt::Write as _;
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+/// Without a backslash: what that means depends on a setting.
+fn bytes(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut text = String::with_capacity(bytes.len() * 2 + 16);
+    text.push_str("decode('");
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+    text.push_str("', 'hex')");
+    text
 }
