@@ -9,6 +9,7 @@ pub mod http_conformance;
 pub mod outside;
 pub mod postgres_server;
 pub mod process;
+pub mod proxy;
 pub mod redis_server;
 pub mod server;
 pub mod ui;

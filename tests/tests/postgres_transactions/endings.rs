@@ -131,3 +131,24 @@ async fn a_store_without_transactions_fails_when_the_application_starts() {
     let error = missing.unwrap_err().to_string();
     assert!(error.starts_with("the store `memory` has no transactions") && error.contains("postgres://"), "{error}");
 }
+
+#[tokio::test]
+async fn a_transaction_without_a_record_is_a_mistake_that_shows_at_once() {
+    async fn unguarded(mut tx: PostgresTransaction) -> StatusCode {
+        let _ = sqlx::query("SELECT 1").execute(&mut **tx).await;
+        StatusCode::CREATED
+    }
+    #[idempotent(ttl = "1h")]
+    async fn two(one: PostgresTransaction, other: PostgresTransaction) -> StatusCode {
+        drop((one, other));
+        StatusCode::CREATED
+    }
+    let shop = Shop::open(Gate::open()).await;
+    let transactions = shop.idempotency.transactions().unwrap();
+    let state = AppState { idempotency: shop.idempotency.clone(), transactions, gate: shop.gate.clone() };
+    let router = Router::new().route("/unguarded", post(unguarded)).route("/two", post(two)).with_state(state);
+    let http = Server::start(router).await;
+    assert!(soon("the panic", http.client.post(http.url("/unguarded")).send()).await.is_err());
+    let refused = send(&http, "/two", "k", "").await;
+    assert_eq!((refused.status, refused.refusal().as_str()), (500, "misconfigured"));
+}

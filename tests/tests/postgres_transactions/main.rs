@@ -4,6 +4,7 @@
 
 mod endings;
 mod faults;
+mod lost_commits;
 mod rivals;
 mod store;
 
@@ -117,6 +118,16 @@ async fn unused(_: PostgresTransaction, State(gate): State<Gate>) -> String {
     format!("run {}", gate.pass().await)
 }
 
+/// Charges once per payment, and says which execution it was.
+#[idempotent(ttl = "1h")]
+async fn exact(mut tx: PostgresTransaction, State(gate): State<Gate>, payment: String) -> Response {
+    let written = sqlx::query("INSERT INTO charges (note) VALUES ($1)").bind(payment).execute(&mut **tx).await;
+    match written {
+        Ok(_) => (StatusCode::CREATED, format!("execution {}", gate.pass().await)).into_response(),
+        Err(_) => StatusCode::INTERNAL_SERVER_ERROR.into_response(),
+    }
+}
+
 /// One application, and the server it keeps its records and its charges in.
 struct Shop {
     database: PostgresServer,
@@ -125,9 +136,13 @@ struct Shop {
     idempotency: Idempotency,
 }
 
-/// Longer than by default: the tests share two cores.
 async fn application(database: &PostgresServer, transactions: u32, gate: Gate) -> (Server, Idempotency) {
-    let builder = PostgresStore::builder(database.url())
+    application_at(&database.url(), transactions, gate).await
+}
+
+/// Longer than by default: the tests share two cores.
+async fn application_at(url: &str, transactions: u32, gate: Gate) -> (Server, Idempotency) {
+    let builder = PostgresStore::builder(url)
         .response_timeout(Duration::from_secs(20))
         .max_connections(8)
         .max_transactions(transactions);
@@ -144,6 +159,7 @@ async fn application(database: &PostgresServer, transactions: u32, gate: Gate) -
         .route("/chosen", post(chosen))
         .route("/brief", post(brief))
         .route("/unused", post(unused))
+        .route("/exact", post(exact))
         .with_state(AppState { idempotency: idempotency.clone(), transactions, gate });
     (Server::start(router).await, idempotency)
 }
