@@ -53,10 +53,18 @@ impl Outside {
     /// # Panics
     /// When it does not start.
     pub async fn server(&self, redis: &RedisServer) -> Program {
+        self.server_on(&redis.url()).await
+    }
+
+    /// A server on this store, whose handlers stop here.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn server_on(&self, store: &str) -> Program {
         let program = built("guarded-server");
         let gate = self.listener.local_addr().expect("an address").to_string();
         let effects = self.effects_file();
-        let arguments = ["--store", &redis.url(), "--gate", &gate, "--effects", &effects.to_string_lossy()];
+        let arguments = ["--store", store, "--gate", &gate, "--effects", &effects.to_string_lossy()];
         Program::start(&program, &arguments).await
     }
 

@@ -5,13 +5,15 @@ use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use axum::routing::post;
 use clap::Parser;
-use idem_runtime::{Execution, Idempotency, idempotent};
+use idem_runtime::store::PostgresStore;
+use idem_runtime::{Execution, Idempotency, PostgresTransaction, PostgresTransactions, idempotent};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -47,6 +49,20 @@ impl Outside {
         gate.read_u8().await.map(drop)
     }
 
+    async fn charge(
+        &self,
+        tx: &mut sqlx::PgConnection,
+        execution: &Execution,
+    ) -> Result<(StatusCode, String), StatusCode> {
+        let attempt = execution.attempt();
+        let failed = |_| StatusCode::INTERNAL_SERVER_ERROR;
+        self.stop_at("before-effect").await.map_err(failed)?;
+        let charge = sqlx::query("INSERT INTO charges (note) VALUES ($1)").bind(execution.key());
+        charge.execute(tx).await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        self.stop_at("after-effect").await.map_err(failed)?;
+        Ok((StatusCode::CREATED, format!("paid by {} in attempt {attempt}", std::process::id())))
+    }
+
     async fn pay(&self, execution: &Execution) -> Result<(StatusCode, String), StatusCode> {
         let unreachable = |_| StatusCode::INTERNAL_SERVER_ERROR;
         let attempt = execution.attempt();
@@ -80,21 +96,63 @@ async fn pay_slowly(State(outside): State<Outside>, execution: Execution) -> Res
     outside.pay(&execution).await
 }
 
+/// Where the store has transactions, the effect is a row that is written in the record's own.
+#[derive(Clone, Debug, FromRef)]
+struct ExactState {
+    idempotency: Idempotency,
+    transactions: PostgresTransactions,
+    outside: Outside,
+}
+
+#[idempotent(ttl = "1h", lease = "3s")]
+async fn pay_exactly(
+    mut tx: PostgresTransaction,
+    State(outside): State<Outside>,
+    execution: Execution,
+) -> Result<(StatusCode, String), StatusCode> {
+    outside.charge(&mut tx, &execution).await
+}
+
+#[idempotent(ttl = "1h", lease = "3s", on_failure = "keep")]
+async fn pay_exactly_or_never(
+    mut tx: PostgresTransaction,
+    State(outside): State<Outside>,
+    execution: Execution,
+) -> Result<(StatusCode, String), StatusCode> {
+    outside.charge(&mut tx, &execution).await
+}
+
+/// With longer deadlines than by default for PostgreSQL, whose connections are processes: the tests share two cores.
+async fn connect(store: &str) -> Result<Idempotency, Box<dyn std::error::Error>> {
+    if !store.starts_with("postgres://") {
+        return Ok(Idempotency::connect(store).await?);
+    }
+    let builder = PostgresStore::builder(store).response_timeout(Duration::from_secs(20));
+    builder.migrate().await?;
+    Ok(Idempotency::builder(builder.connect().await?).store_timeout(Duration::from_secs(30)).build())
+}
+
 #[tokio::main]
 #[allow(clippy::print_stdout, reason = "the address is this program's output")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = Options::parse();
-    let idempotency = Idempotency::connect(&options.store).await?;
-    let state = AppState {
-        idempotency: idempotency.clone(),
-        outside: Outside { gate: options.gate, effects: Arc::new(options.effects) },
-    };
-    let router = Router::new()
+    let idempotency = connect(&options.store).await?;
+    let outside = Outside { gate: options.gate, effects: Arc::new(options.effects) };
+    let state = AppState { idempotency: idempotency.clone(), outside: outside.clone() };
+    let mut router = Router::new()
         .route("/pay", post(pay))
         .route("/pay-once", post(pay_once))
         .route("/pay-waiting", post(pay_waiting))
         .route("/pay-slowly", post(pay_slowly))
         .with_state(state);
+    if let Ok(transactions) = idempotency.transactions() {
+        let state = ExactState { idempotency: idempotency.clone(), transactions, outside };
+        let exact = Router::new()
+            .route("/pay-exactly", post(pay_exactly))
+            .route("/pay-exactly-or-never", post(pay_exactly_or_never))
+            .with_state(state);
+        router = router.merge(exact);
+    }
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on http://{}", listener.local_addr()?);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;

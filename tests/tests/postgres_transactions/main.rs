@@ -5,6 +5,7 @@
 mod endings;
 mod faults;
 mod lost_commits;
+mod processes;
 mod rivals;
 mod store;
 
@@ -83,7 +84,7 @@ async fn wait(tx: PostgresTransaction, State(gate): State<Gate>, how: String) ->
     charge(tx, gate, how).await
 }
 
-#[idempotent(ttl = "1h", on_failure = "keep", lease = "1s")]
+#[idempotent(ttl = "1h", on_failure = "keep")]
 async fn keep(tx: PostgresTransaction, State(gate): State<Gate>, how: String) -> Response {
     charge(tx, gate, how).await
 }
