@@ -48,8 +48,9 @@ async fn while_full<H: Harness>(
 
     // That it was done can always be recorded, by all of them.
     for claim in &all_running {
-        same("complete", stage.here().complete(claim, 1, &tombstone()).await?, Hold::Held)?;
-        seen(stage, claim, &Entry::Completed(record(claim, 1, tombstone()))).await?;
+        let tombstone = tombstone(stage.here());
+        same("complete", stage.here().complete(claim, 1, &tombstone).await?, Hold::Held)?;
+        seen(stage, claim, &Entry::Completed(record(claim, 1, tombstone))).await?;
     }
     same("release", stage.here().release(&given_up).await?, Hold::Held)
 }

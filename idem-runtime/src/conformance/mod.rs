@@ -218,6 +218,8 @@ pub fn cases<H: Harness>() -> Vec<Case<H>> {
         expiry::record_does_not_end_with_its_lease["I12", "I51", "I52"],
         expiry::completion_sent_again_does_not_prolong["I13", "I17"],
         expiry::looking_does_not_prolong["I51"],
+        expiry::remaining_life_goes_down["I51"],
+        expiry::remaining_life_is_in_earnest["I51"],
         expiry::completion_after_the_end["I18"],
         expiry::abandoned_claim_ends["I11", "I31"],
         expiry::lease_longer_than_ttl["I12"],

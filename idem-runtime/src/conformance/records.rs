@@ -4,8 +4,8 @@ use bytes::Bytes;
 
 use super::Harness;
 use super::stage::{Stage, outcome, record, rival, seen, tombstone};
-use super::verdict::{Verdict, same};
-use crate::store::{ClaimOutcome, Entry, Hold, Outcome, Store};
+use super::verdict::{Verdict, holds, same};
+use crate::store::{ClaimOutcome, Entry, Hold, LEAST_RESERVED_HEAD, Outcome, Store};
 
 pub(super) async fn completion<H: Harness>(stage: &Stage<'_, H>) -> Verdict {
     let (claim, record) = stage.recorded().await?;
@@ -51,7 +51,9 @@ pub(super) async fn bytes_as_they_were<H: Harness>(stage: &Stage<'_, H>) -> Verd
 }
 
 pub(super) async fn tombstone_fits<H: Harness>(stage: &Stage<'_, H>) -> Verdict {
-    let claim = stage.held().await?;
-    same("complete", stage.here().complete(&claim, 1, &tombstone()).await?, Hold::Held)?;
-    seen(stage, &claim, &Entry::Completed(record(&claim, 1, tombstone()))).await
+    let reserved = stage.here().reserved_head();
+    holds("reserved_head", reserved, reserved >= LEAST_RESERVED_HEAD)?;
+    let (claim, tombstone) = (stage.held().await?, tombstone(stage.here()));
+    same("complete", stage.here().complete(&claim, 1, &tombstone).await?, Hold::Held)?;
+    seen(stage, &claim, &Entry::Completed(record(&claim, 1, tombstone))).await
 }

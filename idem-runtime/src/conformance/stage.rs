@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use super::Harness;
 use super::verdict::{Failure, Verdict, same};
 use crate::digest::{Fingerprint, RecordKey};
-use crate::store::{Claim, ClaimOutcome, Entry, Hold, Holder, Outcome, OwnerToken, RESERVED_HEAD, Record, Store};
+use crate::store::{Claim, ClaimOutcome, Entry, Hold, Holder, Outcome, OwnerToken, Record, Store};
 
 /// How many "processes" there are.
 const HANDLES: usize = 4;
@@ -130,7 +130,7 @@ pub(super) fn holder(claim: &Claim, attempt: u32) -> Holder {
 }
 
 pub(super) fn record(claim: &Claim, attempt: u32, outcome: Outcome) -> Record {
-    Record { fingerprint: claim.fingerprint, attempt, outcome }
+    Record { fingerprint: claim.fingerprint, attempt, outcome, expires_in: claim.ttl }
 }
 
 /// An outcome that is like no other.
@@ -140,8 +140,8 @@ pub(super) fn outcome() -> Outcome {
 }
 
 /// An outcome that fits where a claim was.
-pub(super) fn tombstone() -> Outcome {
-    Outcome { head: Bytes::from(vec![b't'; RESERVED_HEAD]), body: Bytes::new() }
+pub(super) fn tombstone(store: &impl Store) -> Outcome {
+    Outcome { head: Bytes::from(vec![b't'; store.reserved_head()]), body: Bytes::new() }
 }
 
 /// Fails unless everybody sees `expected` under the claim's key.

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::digest::Fingerprint;
-use crate::store::{Claim, ClaimOutcome, Entry, Hold, MemoryStore, Outcome, OwnerToken, StoreError};
+use crate::store::{Claim, ClaimOutcome, Entry, Hold, MemoryStore, Outcome, OwnerToken, Record, StoreError};
 
 struct InMemory {
     store: MemoryStore,
@@ -95,6 +95,8 @@ enum Fault {
     CutsBodies,
     /// Tells everybody that they have the claim.
     EverybodyWins,
+    /// Says of each record that it lives as long as it ever did.
+    ForgetsTheTime,
     /// Panics.
     Panics,
 }
@@ -107,6 +109,9 @@ impl Store for Faulty {
         assert_ne!(self.fault, Fault::Panics);
         match self.store.claim(claim).await? {
             ClaimOutcome::InFlight(_) if self.fault == Fault::EverybodyWins => Ok(ClaimOutcome::Claimed { attempt: 1 }),
+            ClaimOutcome::Completed(record) if self.fault == Fault::ForgetsTheTime => {
+                Ok(ClaimOutcome::Completed(Record { expires_in: claim.ttl, ..record }))
+            }
             answer => Ok(answer),
         }
     }
@@ -160,6 +165,7 @@ async fn a_fault_is_found_and_named() {
         (Fault::AnyoneCompletes, "stranger"),
         (Fault::CutsBodies, "bytes_as_they_were"),
         (Fault::EverybodyWins, "many_claim"),
+        (Fault::ForgetsTheTime, "remaining_life_goes_down"),
         (Fault::Panics, "fresh_claim"),
     ] {
         let harness = WithFault(MemoryStore::new(), fault);

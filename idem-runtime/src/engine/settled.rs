@@ -71,12 +71,12 @@ impl Settled {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::store::RESERVED_HEAD;
+    use crate::store::LEAST_RESERVED_HEAD;
 
     #[test]
     fn i22_a_tombstone_fits_into_what_its_claim_reserved() {
         for tombstone in [Settled::not_kept(), Settled::unknown()] {
-            assert!(tombstone.head.len() <= RESERVED_HEAD && tombstone.body.is_empty());
+            assert!(tombstone.head.len() <= LEAST_RESERVED_HEAD && tombstone.body.is_empty());
         }
     }
 

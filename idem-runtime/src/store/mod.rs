@@ -125,7 +125,9 @@ impl fmt::Debug for Outcome {
 }
 
 /// A finished request.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Two are equal if they say the same, however long each of them has still to live: it is the same record at two times.
+#[derive(Clone, Debug)]
 pub struct Record {
     /// What the request was.
     pub fingerprint: Fingerprint,
@@ -133,7 +135,19 @@ pub struct Record {
     pub attempt: u32,
     /// How it ended.
     pub outcome: Outcome,
+    /// How long it lives at the least, by the store's clock, from the moment at which the call that gave it was *sent*.
+    /// It may live longer; zero, which is always true, is what a store says that cannot tell.
+    pub expires_in: Duration,
 }
+
+impl PartialEq for Record {
+    fn eq(&self, other: &Self) -> bool {
+        let Self { fingerprint, attempt, outcome, expires_in: _ } = self;
+        *fingerprint == other.fingerprint && *attempt == other.attempt && *outcome == other.outcome
+    }
+}
+
+impl Eq for Record {}
 
 /// What a store says to a claim.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -256,7 +270,8 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// When the store cannot say; [`StoreError::Full`] when this outcome does not fit. An outcome whose body is empty
-    /// and whose head has at most [`RESERVED_HEAD`] bytes always fits: its place was taken by the claim.
+    /// and whose head has at most [`reserved_head`](Store::reserved_head) bytes always fits: its place was taken by the
+    /// claim.
     fn complete(
         &self,
         claim: &Claim,
@@ -276,6 +291,12 @@ pub trait Store: Send + Sync + 'static {
     /// When the store cannot say, or cannot read the entry.
     fn look_up(&self, key: RecordKey) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
 
+    /// How many bytes of head a claim reserves for its own record: [`RESERVED_HEAD`]. A store that wraps another one, and
+    /// adds something to each head, takes that off; [`LEAST_RESERVED_HEAD`] have to be left.
+    fn reserved_head(&self) -> usize {
+        RESERVED_HEAD
+    }
+
     /// This store as one whose transactions a handler can write in: `Some(Transactional::of(self))` for a
     /// [`TransactionalStore`], `None` for every other.
     fn transactional(&self) -> Option<Transactional<'_>> {
@@ -283,5 +304,9 @@ pub trait Store: Send + Sync + 'static {
     }
 }
 
-/// How many bytes of head a claim reserves for its own record: see [`Store::complete`].
-pub const RESERVED_HEAD: usize = 32;
+/// How many bytes of head a claim reserves for its own record, unless a store says otherwise: see
+/// [`Store::reserved_head`].
+pub const RESERVED_HEAD: usize = 128;
+
+/// How many bytes of head the engine needs at the least, so that it can always record *that* a request was done.
+pub const LEAST_RESERVED_HEAD: usize = 32;

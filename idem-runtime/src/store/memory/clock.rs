@@ -18,6 +18,11 @@ impl Moment {
         Self(self.0.saturating_add(span::millis(span).saturating_mul(1_000)))
     }
 
+    /// How much later than `now` this is.
+    pub(super) fn since(self, now: Self) -> Duration {
+        Duration::from_micros(self.0.saturating_sub(now.0))
+    }
+
     /// Whether this deadline has passed. At the very moment of the deadline it has.
     pub(super) fn has_come(self, now: Self) -> bool {
         self <= now

@@ -79,18 +79,19 @@ impl Kept {
     }
 
     /// The answer to whoever claims it as `asker`.
-    pub(super) fn answer(&self, asker: OwnerToken, now: Moment) -> ClaimOutcome {
+    pub(super) fn answer(&self, asker: OwnerToken, now: Moment, ends: Moment) -> ClaimOutcome {
         if self.is_held_by(asker) {
             return ClaimOutcome::Claimed { attempt: self.attempt() };
         }
-        match self.look(now) {
+        match self.look(now, ends) {
             Entry::InFlight(holder) => ClaimOutcome::InFlight(holder),
             Entry::Abandoned(holder) => ClaimOutcome::Abandoned(holder),
             Entry::Completed(record) => ClaimOutcome::Completed(record),
         }
     }
 
-    pub(super) fn look(&self, now: Moment) -> Entry {
+    /// What it is to whoever looks, until it `ends`.
+    pub(super) fn look(&self, now: Moment, ends: Moment) -> Entry {
         match &self.state {
             State::Held { lease_end, .. } if lease_end.has_come(now) => Entry::Abandoned(self.holder()),
             State::Held { .. } => Entry::InFlight(self.holder()),
@@ -98,6 +99,7 @@ impl Kept {
                 fingerprint: self.fingerprint,
                 attempt: *attempt,
                 outcome: outcome(payload, *head),
+                expires_in: ends.since(now),
             }),
         }
     }

@@ -64,7 +64,7 @@ impl Shard {
         self.sweep(BUCKETS_PER_CLAIM, now, room);
         match self.table.entry(at.hash, |slot| slot.kept.key == at.key, |slot| slot.hash) {
             Place::Occupied(slot) if !slot.get().ends.has_come(now) => {
-                return Ok(slot.get().kept.answer(claim.owner, now));
+                return Ok(slot.get().answer(claim, now));
             }
             Place::Occupied(mut ended) => {
                 let slot = ended.get_mut();
@@ -93,7 +93,7 @@ impl Shard {
                 slot.get_mut().hold(claim, attempt, now);
                 Ok(ClaimOutcome::Claimed { attempt })
             }
-            Some(slot) => Ok(slot.get().kept.answer(claim.owner, now)),
+            Some(slot) => Ok(slot.get().answer(claim, now)),
             None => self.claim(at, claim, now, room),
         }
     }
@@ -143,7 +143,7 @@ impl Shard {
 
     pub(super) fn look_up(&self, at: Address, now: Moment) -> Option<Entry> {
         let slot = self.table.find(at.hash, |slot| slot.kept.key == at.key)?;
-        (!slot.ends.has_come(now)).then(|| slot.kept.look(now))
+        (!slot.ends.has_come(now)).then(|| slot.kept.look(now, slot.ends))
     }
 
     /// Looks through the next `buckets` buckets, at most once round, and removes what has ended.
@@ -195,6 +195,10 @@ impl Slot {
     fn held(hash: u64, claim: &Claim, now: Moment) -> Self {
         let lease_end = now.after(claim.lease);
         Self { hash, ends: lease_end.after(claim.ttl), kept: Box::new(Kept::held(claim, 1, lease_end)) }
+    }
+
+    fn answer(&self, claim: &Claim, now: Moment) -> ClaimOutcome {
+        self.kept.answer(claim.owner, now, self.ends)
     }
 
     /// Makes `claim` the holder, whoever was it before.

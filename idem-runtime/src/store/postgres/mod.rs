@@ -22,7 +22,7 @@ mod transaction;
 pub use builder::PostgresStoreBuilder;
 use calls::{Parameters, Repeat};
 pub use error::PostgresConnectError;
-use row::{FORMAT, Found, State, Stored};
+use row::{FORMAT, Found, State, Stored, Time};
 use sql::Statements;
 use sweep::Sweeper;
 pub use transaction::SqlxTransaction;
@@ -123,12 +123,12 @@ impl PostgresStore {
         PostgresStoreBuilder::with_pool(pool)
     }
 
-    async fn look(&self, key: RecordKey) -> Result<Option<(Stored, bool)>, StoreError> {
+    async fn look(&self, key: RecordKey) -> Result<Option<(Stored, Time)>, StoreError> {
         let parameters = || Parameters::new().with(key.as_bytes());
         match self.ask(&self.inner.statements.look, Repeat::Harmless, parameters).await? {
             None => Ok(None),
             Some(row) => match Found::read(key, &row)? {
-                Found::There { stored, lease_ended } => Ok(Some((stored, lease_ended))),
+                Found::There { stored, time } => Ok(Some((stored, time))),
                 Found::Claimed => Err(fault::unexpected()),
             },
         }
@@ -163,7 +163,7 @@ impl Store for PostgresStore {
             Found::There { stored, .. } if stored.state == State::Held && stored.owner == claim.owner => {
                 ClaimOutcome::Claimed { attempt: stored.attempt }
             }
-            Found::There { stored, lease_ended } => match stored.into_entry(lease_ended) {
+            Found::There { stored, time } => match stored.into_entry(time) {
                 Entry::InFlight(holder) => ClaimOutcome::InFlight(holder),
                 Entry::Abandoned(holder) => ClaimOutcome::Abandoned(holder),
                 Entry::Completed(record) => ClaimOutcome::Completed(record),
@@ -174,7 +174,7 @@ impl Store for PostgresStore {
     async fn take_over(&self, claim: &Claim, from: OwnerToken) -> Result<ClaimOutcome, StoreError> {
         // Read first: the new row's digest covers the attempt, and a damaged claim is nobody's to take.
         if from != claim.owner
-            && let Some((old, true)) = self.look(claim.key).await?
+            && let Some((old, Time { lease_ended: true, .. })) = self.look(claim.key).await?
             && old.state == State::Held
             && old.owner == from
         {
@@ -232,7 +232,7 @@ impl Store for PostgresStore {
     }
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
-        Ok(self.look(key).await?.map(|(stored, lease_ended)| stored.into_entry(lease_ended)))
+        Ok(self.look(key).await?.map(|(stored, time)| stored.into_entry(time)))
     }
 
     fn transactional(&self) -> Option<Transactional<'_>> {

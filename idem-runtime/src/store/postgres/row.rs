@@ -1,5 +1,7 @@
 //! What is in a row, and whether it is what was written there.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
@@ -56,12 +58,15 @@ impl Stored {
     }
 
     /// What it is to whoever looks.
-    pub(super) fn into_entry(self, lease_ended: bool) -> Entry {
+    pub(super) fn into_entry(self, time: Time) -> Entry {
         match self.state {
-            State::Done => {
-                Entry::Completed(Record { fingerprint: self.fingerprint, attempt: self.attempt, outcome: self.outcome })
-            }
-            State::Held if lease_ended => Entry::Abandoned(self.holder()),
+            State::Done => Entry::Completed(Record {
+                fingerprint: self.fingerprint,
+                attempt: self.attempt,
+                outcome: self.outcome,
+                expires_in: Duration::from_millis(time.expires_in),
+            }),
+            State::Held if time.lease_ended => Entry::Abandoned(self.holder()),
             State::Held => Entry::InFlight(self.holder()),
         }
     }
@@ -87,6 +92,15 @@ impl Stored {
     }
 }
 
+/// What the server's clock says of a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Time {
+    /// Whether its lease had ended.
+    pub(super) lease_ended: bool,
+    /// How many milliseconds a record lives at the least; zero if nobody can tell.
+    pub(super) expires_in: u64,
+}
+
 /// What the functions return.
 pub(super) enum Found {
     /// Nothing was there; the claim is now.
@@ -95,8 +109,8 @@ pub(super) enum Found {
     There {
         /// What.
         stored: Stored,
-        /// Whether its lease had ended.
-        lease_ended: bool,
+        /// For how long.
+        time: Time,
     },
 }
 
@@ -129,7 +143,10 @@ impl Found {
         if stored.digest(key) != exact(row, 7, "digest")? {
             return Err(StoreError::corrupt("it was damaged, or written under another key"));
         }
-        Ok(Self::There { stored, lease_ended: get(row, 10)? })
+        // The TTL is in the digest, and what is left of it is not: a time that was damaged never means "for ever".
+        let left = get::<Option<i64>>(row, 11)?.and_then(|left| u64::try_from(left).ok()).unwrap_or(0);
+        let time = Time { lease_ended: get(row, 10)?, expires_in: left.min(stored.ttl) };
+        Ok(Self::There { stored, time })
     }
 }
 
@@ -201,8 +218,9 @@ mod tests {
     #[test]
     fn a_record_does_not_end_with_its_lease() {
         let done = Stored::done(&claim(), 1, &outcome(b"", b"")).unwrap();
-        assert!(matches!(done.into_entry(true), Entry::Completed(_)));
-        assert!(matches!(Stored::held(&claim(), 1).into_entry(true), Entry::Abandoned(_)));
-        assert!(matches!(Stored::held(&claim(), 1).into_entry(false), Entry::InFlight(_)));
+        let time = |lease_ended| Time { lease_ended, expires_in: 0 };
+        assert!(matches!(done.into_entry(time(true)), Entry::Completed(_)));
+        assert!(matches!(Stored::held(&claim(), 1).into_entry(time(true)), Entry::Abandoned(_)));
+        assert!(matches!(Stored::held(&claim(), 1).into_entry(time(false)), Entry::InFlight(_)));
     }
 }

@@ -70,12 +70,19 @@ impl Statements {
     pub(super) fn new(names: &Names) -> Self {
         let (table, claim, look) = (names.table(""), names.table("_claim_v1"), names.table("_look_v1"));
         let columns = "o_claimed, o_format, o_state, o_owner, o_fingerprint, o_attempt, o_ttl, o_digest, o_head, \
-                       o_body, o_lease_ended";
+                       o_body, o_lease_ended, r.millis";
+        // What is left of a record. Looked at as of the statement's begin, which may be before what the function saw, and
+        // hence only if it is that very record; nothing is looked up for a claim that was granted.
+        let left = format!(
+            "f LEFT JOIN LATERAL (SELECT floor(extract(epoch FROM t.expires - clock_timestamp()) * 1000)::bigint AS millis \
+             FROM {table} t WHERE t.key = $1 AND f.o_state = 'done' AND t.state = 'done' AND isfinite(t.expires) \
+             AND t.digest = f.o_digest) r ON true"
+        );
         let is_theirs =
             format!("t.key = $1 AND t.owner = $2 AND t.state = 'held' AND {CLAIM_ENDS} > clock_timestamp()");
         Self {
-            claim: safe(format!("SELECT {columns} FROM {claim}($1, $2, $3, $4, $5, $6, $7)")),
-            look: safe(format!("SELECT {columns} FROM {look}($1)")),
+            claim: safe(format!("SELECT {columns} FROM {claim}($1, $2, $3, $4, $5, $6, $7) {left}")),
+            look: safe(format!("SELECT {columns} FROM {look}($1) {left}")),
             take_over: safe(format!(
                 "UPDATE {table} t SET format = $3, owner = $4, fingerprint = $5, attempt = $6, digest = $7, ttl = $9, \
                  lease_until = clock_timestamp() + $8 * interval '1 ms', \

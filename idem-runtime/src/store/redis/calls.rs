@@ -16,15 +16,16 @@ pub(super) type Found = Option<(Value, Left)>;
 impl RedisStore {
     /// Puts `new` there if nothing is, else says what is: `None` when it was put.
     ///
-    /// One round trip, but two commands: between them the entry may change.
+    /// One round trip, but two commands: between them the entry may change. The time is asked for first, so that it never
+    /// says of a record that it lives longer than it does.
     pub(super) async fn put(&self, key: RecordKey, new: &Encoded, lifetime: u64) -> Result<Found, StoreError> {
         let name = self.name_of(key);
         let mut set = ::redis::cmd("SET");
         set.arg(&name).arg(new).arg("NX").arg("GET").arg("PX").arg(lifetime);
         let mut pipeline = ::redis::Pipeline::with_capacity(2);
-        pipeline.add_command(set).add_command(left_of(&name)).ignore_errors();
+        pipeline.add_command(left_of(&name)).add_command(set).ignore_errors();
         let replies = pipeline.query_async(&mut self.connection()).await;
-        let [found, left] = self.two(replies)?;
+        let [left, found] = self.two(replies)?;
         match fault::of_reply(&found) {
             // The server takes nothing new, but what it has is an answer: a full server still replays.
             Some(error) if fault::writes_are_refused(&error) => {
@@ -43,9 +44,9 @@ impl RedisStore {
         let mut get = ::redis::cmd("GET");
         get.arg(&name);
         let mut pipeline = ::redis::Pipeline::with_capacity(2);
-        pipeline.add_command(get).add_command(left_of(&name)).ignore_errors();
+        pipeline.add_command(left_of(&name)).add_command(get).ignore_errors();
         let replies = pipeline.query_async(&mut self.connection()).await;
-        let [found, left] = self.two(replies)?;
+        let [left, found] = self.two(replies)?;
         self.found(key, found, &left)
     }
 

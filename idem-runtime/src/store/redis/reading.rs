@@ -33,7 +33,7 @@ impl Left {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Snapshot {
     Atomic,
-    /// The time is a little younger, and may be that of a later value. Cheaper by far where bodies are large, and good
+    /// The time is a little older, and may be that of an earlier value. Cheaper by far where bodies are large, and good
     /// enough for nearly every answer.
     Torn,
 }
@@ -74,18 +74,23 @@ pub(super) fn answer(value: Value, left: Left, asker: OwnerToken, snapshot: Snap
 /// What there is.
 ///
 /// Doubtful when it is over, and when a [`Torn`](Snapshot::Torn) snapshot shows a lease that has ended, or no expiry: the
-/// owner may have completed or renewed between the two readings, and a record's TTL is no longer than what is left of an
-/// abandoned claim.
+/// time may be from before a renewal, or that of a record or a claim in whose place this one has come since.
 pub(super) fn look(value: Value, left: Left, snapshot: Snapshot) -> Reading<Entry> {
     match (left, snapshot) {
         (Left::Millis(left), Snapshot::Torn) if is_abandoned(&value, left) => Reading::Doubtful(value),
         (Left::Millis(left), _) if is_abandoned(&value, left) => Reading::Sure(Entry::Abandoned(value.holder())),
         (Left::Over, _) | (Left::Endless, Snapshot::Torn) => Reading::Doubtful(value),
-        (Left::Millis(_), _) | (Left::Endless, Snapshot::Atomic) => Reading::Sure(match value.marker {
-            Marker::Pending => Entry::InFlight(value.holder()),
-            Marker::Completed => Entry::Completed(value.into_record()),
-        }),
+        (Left::Millis(left), _) => sure(value, left),
+        // How long it will live once it has its expiry back, nobody has said.
+        (Left::Endless, Snapshot::Atomic) => sure(value, 0),
     }
+}
+
+fn sure(value: Value, left: u64) -> Reading<Entry> {
+    Reading::Sure(match value.marker {
+        Marker::Pending => Entry::InFlight(value.holder()),
+        Marker::Completed => Entry::Completed(value.into_record(left)),
+    })
 }
 
 /// Whether a claim's lease has ended: the entry lives for the TTL beyond its lease.
@@ -157,6 +162,18 @@ mod tests {
         assert!(matches!(looked(pending(), Snapshot::Atomic), Some(Entry::InFlight(_))));
         assert!(matches!(looked(completed(), Snapshot::Atomic), Some(Entry::Completed(_))));
         assert_eq!(looked(pending(), Snapshot::Torn), None);
+    }
+
+    #[test]
+    fn i51_a_record_is_never_said_to_live_longer_than_it_does() {
+        let lives = |left, snapshot| match look(completed(), left, snapshot).sure() {
+            Some(Entry::Completed(record)) => record.expires_in,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(lives(Left::Millis(TTL - 1), Snapshot::Torn), Duration::from_millis(TTL - 1));
+        // The time was another entry's, which was there before.
+        assert_eq!(lives(Left::Millis(TTL + 1), Snapshot::Torn), Duration::from_millis(TTL));
+        assert_eq!(lives(Left::Endless, Snapshot::Atomic), Duration::ZERO);
     }
 
     #[test]

@@ -15,6 +15,7 @@
 
 use std::fmt::Write as _;
 use std::ops::Range;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -105,8 +106,13 @@ impl Value {
         Holder { owner: self.owner, fingerprint: self.fingerprint, attempt: self.attempt }
     }
 
-    pub(super) fn into_record(self) -> Record {
-        Record { fingerprint: self.fingerprint, attempt: self.attempt, outcome: self.outcome }
+    /// A record which has `left` milliseconds to live, by a time that was read no later than this value was.
+    ///
+    /// That time may be another entry's, which was there before. Then this record is younger than the reading, and its
+    /// own TTL had not begun: hence the lesser of the two is never too much.
+    pub(super) fn into_record(self, left: u64) -> Record {
+        let expires_in = Duration::from_millis(left.min(self.ttl));
+        Record { fingerprint: self.fingerprint, attempt: self.attempt, outcome: self.outcome, expires_in }
     }
 
     /// What is written under `key`.

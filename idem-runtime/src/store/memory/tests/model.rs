@@ -134,6 +134,7 @@ impl Model {
                 fingerprint: entry.holder.fingerprint,
                 attempt: entry.holder.attempt,
                 outcome: outcome.clone(),
+                expires_in: Duration::from_micros(entry.ends - now),
             }),
             None if now < entry.lease_end => Entry::InFlight(entry.holder),
             None => Entry::Abandoned(entry.holder),
@@ -177,7 +178,9 @@ async fn run(steps: Vec<Step>) {
             }
             Step::LookUp { key } => {
                 let key = claim(key, 0).key;
-                assert_eq!(store.look_up(key).await.unwrap(), model.look_up(key), "{step:?}");
+                let (found, expected) = (store.look_up(key).await.unwrap(), model.look_up(key));
+                assert_eq!(left(&found), left(&expected), "{step:?}");
+                assert_eq!(found, expected, "{step:?}");
             }
             Step::Pass { micros } => {
                 pass(Duration::from_micros(micros)).await;
@@ -185,6 +188,13 @@ async fn run(steps: Vec<Step>) {
             }
             Step::Sweep => drop(store.sweep()),
         }
+    }
+}
+
+fn left(entry: &Option<Entry>) -> Option<Duration> {
+    match entry {
+        Some(Entry::Completed(record)) => Some(record.expires_in),
+        _ => None,
     }
 }
 
