@@ -12,6 +12,8 @@ use bytes::Bytes;
 
 use crate::digest::{Fingerprint, RecordKey};
 
+#[cfg(feature = "encryption")]
+mod encrypted;
 mod erased;
 mod error;
 mod memory;
@@ -22,6 +24,8 @@ mod redis;
 mod span;
 mod transaction;
 
+#[cfg(feature = "encryption")]
+pub use encrypted::{EncryptedStore, EncryptionKey, Keyring, KeyringError};
 pub(crate) use erased::ErasedStore;
 pub use error::StoreError;
 pub use memory::MemoryStore;

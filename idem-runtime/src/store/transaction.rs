@@ -142,7 +142,7 @@ impl fmt::Debug for Transactional<'_> {
 /// An open transaction of whatever kind.
 pub(crate) type AnyTransaction = Box<dyn Any + Send>;
 
-type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+pub(crate) type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
 
 pub(crate) trait ErasedTransactionalStore: Send + Sync {
     fn transaction_type(&self) -> TypeId;
