@@ -1,7 +1,7 @@
 //! Handlers to guard, of every kind the tests need, and the stores to guard them with.
 
 use axum::body::{Body, Bytes};
-use axum::extract::{FromRef, FromRequestParts, Path, Query, State};
+use axum::extract::{DefaultBodyLimit, FromRef, FromRequestParts, Path, Query, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
@@ -79,6 +79,7 @@ impl AppState {
 pub fn router(state: AppState) -> Router {
     Router::new()
         .route("/pay", post(pay))
+        .route("/pay-little", post(pay).layer(DefaultBodyLimit::max(64)))
         .route("/wait", post(wait))
         .route("/required", post(required))
         .route("/optional", post(optional))
