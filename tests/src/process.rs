@@ -4,17 +4,26 @@ use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
 
-/// A port that was free just now.
+/// A port that was free just now, and that this process has not given out before.
+///
+/// None that the system itself gives out: by the time that a server has started, somebody's connection might have it. And
+/// none whose number plus 10,000 it gives out: that is where the nodes of a Redis cluster talk to each other.
 ///
 /// # Panics
 /// When there is none.
 #[must_use]
 pub fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0").expect("a free port").local_addr().expect("an address").port()
+    const PORTS: std::ops::Range<u16> = 10_240..22_000;
+    static NEXT: OnceLock<AtomicUsize> = OnceLock::new();
+    // Other processes that test at the same time begin elsewhere.
+    let next = NEXT.get_or_init(|| AtomicUsize::new(rand::random_range(0..PORTS.len())));
+    let mut ports = std::iter::repeat_with(|| PORTS.start + (next.fetch_add(1, Relaxed) % PORTS.len()) as u16);
+    ports.by_ref().take(PORTS.len()).find(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok()).expect("a free port")
 }
 
 /// Sends a signal.
