@@ -5,6 +5,7 @@
 mod endings;
 mod faults;
 mod lost_commits;
+mod parked;
 mod processes;
 mod rivals;
 mod store;

@@ -9,7 +9,7 @@ use idem_runtime::{Fingerprint, RecordKey};
 
 use super::*;
 
-fn claim() -> Claim {
+pub(super) fn claim() -> Claim {
     Claim {
         key: RecordKey::from_bytes(rand::random()),
         owner: OwnerToken::random(),
@@ -29,11 +29,11 @@ async fn stores(database: &PostgresServer) -> [PostgresStore; 2] {
     [builder.clone().connect().await.unwrap(), builder.connect().await.unwrap()]
 }
 
-fn outcome() -> Outcome {
+pub(super) fn outcome() -> Outcome {
     Outcome { head: Bytes::from_static(b"head"), body: Bytes::from_static(b"body") }
 }
 
-fn recording<'a>(claim: &'a Claim, attempt: u32, outcome: &'a Outcome) -> Option<Recording<'a>> {
+pub(super) fn recording<'a>(claim: &'a Claim, attempt: u32, outcome: &'a Outcome) -> Option<Recording<'a>> {
     Some(Recording { claim, attempt, outcome })
 }
 

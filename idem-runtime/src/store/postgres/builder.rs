@@ -151,7 +151,8 @@ impl PostgresStoreBuilder {
         };
         let (statements, sweeper) = (Statements::new(&self.names), Sweeper::new());
         let response_timeout = self.response_timeout;
-        let inner = Inner { pool, transactions, sets_timeouts, address, statements, response_timeout, sweeper };
+        let parked = sets_timeouts.then(Arc::default);
+        let inner = Inner { pool, transactions, sets_timeouts, parked, address, statements, response_timeout, sweeper };
         Ok(PostgresStore { inner: Arc::new(inner) })
     }
 
@@ -218,6 +219,11 @@ async fn prepare(connection: &mut PgConnection, within: Duration, lease: Option<
 }
 
 async fn still_answers(connection: &mut PgConnection, within: Duration) -> Result<bool, sqlx::Error> {
+    // A handler has left a transaction within the transaction to itself, with `mem::forget` say. `sqlx` would try to roll
+    // back that one for ever.
+    if connection.is_in_transaction() {
+        return Ok(false);
+    }
     let late = || io::Error::from(io::ErrorKind::TimedOut);
     tokio::time::timeout(within, connection.ping()).await.map_err(|_| late())??;
     Ok(true)

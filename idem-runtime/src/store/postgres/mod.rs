@@ -13,6 +13,7 @@ mod builder;
 mod calls;
 mod error;
 mod fault;
+mod parked;
 mod row;
 mod sql;
 mod startup;
@@ -22,6 +23,7 @@ mod transaction;
 pub use builder::PostgresStoreBuilder;
 use calls::{Parameters, Repeat};
 pub use error::PostgresConnectError;
+use parked::Parked;
 use row::{FORMAT, Found, State, Stored, Time};
 use sql::Statements;
 use sweep::Sweeper;
@@ -46,7 +48,9 @@ pub use transaction::SqlxTransaction;
 ///   session, as PgBouncer does with `pool_mode = session`.
 /// - A handler can write in the record's own transaction: see [`Transaction`](crate::Transaction). It holds a connection
 ///   of a second pool while it runs, and its key by two advisory locks; it reads what is committed (`READ COMMITTED`),
-///   whatever the default is.
+///   whatever the default is. Under load the next transaction is opened as the one before it ends, at most 10 ms before
+///   its handler runs: by that much `now()` in it may be early, as it is in every transaction that has begun before it
+///   was needed.
 /// - TLS is used if the application turns on a TLS feature of `sqlx` 0.9, `tls-rustls` for instance; then
 ///   `?sslmode=verify-full` in the URL demands it.
 ///
@@ -75,6 +79,8 @@ struct Inner {
     transactions: PgPool,
     /// Whether statements in a handler's transaction get timeouts of the store's: not on the application's own pool.
     sets_timeouts: bool,
+    /// None on the application's own pool: its connections are not to be kept from it for longer than needed.
+    parked: Option<Arc<Parked>>,
     address: String,
     statements: Statements,
     response_timeout: Duration,

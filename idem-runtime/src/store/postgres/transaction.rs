@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use sqlx::postgres::PgRow;
 use sqlx::{Postgres, Row as _};
 use tokio::time::{Instant, timeout_at};
 
@@ -38,17 +39,15 @@ impl TransactionalStore for PostgresStore {
         self.sweep_now_and_then();
         let within = self.inner.response_timeout;
         let deadline = Instant::now() + within;
-        let mut transaction = self.begin_plain(BEGIN.to_owned(), deadline).await?;
         // One round trip for all, at the price of parameters: digests and numbers are written out.
         let statement = format!("SELECT {}; {}{SAVEPOINT}", self.begin_call(claim, from), self.timeouts(claim.lease));
-        let rows = in_time(deadline, sqlx::raw_sql(safe(statement)).fetch_all(&mut *transaction)).await;
-        let rows = rows.map_err(|fault| fault.into_store_error(within))?;
+        let (transaction, rows) = self.open(&statement, deadline).await?;
         let answer: i64 = rows.first().and_then(|row| row.try_get(0).ok()).ok_or_else(unexpected)?;
         if let Ok(attempt) = u32::try_from(answer) {
             return Ok(Begun::Open { transaction, attempt });
         }
         // At once, so that the locks that it may hold mislead nobody.
-        self.roll_back(transaction).await;
+        self.end_unused(transaction, deadline).await;
         match answer {
             -1 => Ok(Begun::InFlight { same_request: true }),
             -2 => Ok(Begun::InFlight { same_request: false }),
@@ -59,7 +58,8 @@ impl TransactionalStore for PostgresStore {
 
     async fn begin_unguarded(&self, lease: Duration) -> Result<SqlxTransaction, StoreError> {
         let deadline = Instant::now() + self.inner.response_timeout;
-        self.begin_plain(format!("{BEGIN}; {}{SAVEPOINT}", self.timeouts(lease)), deadline).await
+        let statement = format!("{}{SAVEPOINT}", self.timeouts(lease));
+        self.open(&statement, deadline).await.map(|(transaction, _)| transaction)
     }
 
     async fn commit(
@@ -83,12 +83,14 @@ impl TransactionalStore for PostgresStore {
             }
         };
         // In one round trip: the first statement that fails keeps the server from those behind it. Chained to an empty
-        // transaction, which is what sqlx believes to be in, and rolls back when it gets the connection back.
+        // transaction, which is what sqlx believes to be in. The savepoint has kept whatever the handler may have set for
+        // its own transaction, read-only for instance, from those that follow.
         let end = format!("{writes} {SAVEPOINT}; {record}COMMIT AND CHAIN");
-        let ended = in_time(deadline, sqlx::raw_sql(safe(end)).execute(&mut *transaction)).await;
-        drop(transaction);
-        match ended {
-            Ok(_) => Ok(Committed::Yes),
+        match in_time(deadline, sqlx::raw_sql(safe(end)).execute(&mut *transaction)).await {
+            Ok(_) => {
+                self.park(transaction);
+                Ok(Committed::Yes)
+            }
             // A server that goes down may say so after the commit; every other refusal comes before it.
             Err(fault) if fault.is_refusal() => {
                 let error = fault.into_store_error(within);
@@ -122,16 +124,54 @@ impl TransactionalStore for PostgresStore {
 }
 
 impl PostgresStore {
-    async fn begin_plain(&self, statement: String, deadline: Instant) -> Result<SqlxTransaction, StoreError> {
+    /// Begins a transaction with `statement`, on one that is open already if there is any.
+    async fn open(&self, statement: &str, deadline: Instant) -> Result<(SqlxTransaction, Vec<PgRow>), StoreError> {
         let within = self.inner.response_timeout;
         for _ in 0..MOST_DEAD {
-            let begin = self.inner.transactions.begin_with(safe(statement.clone()));
-            match in_time(deadline, begin).await {
+            let begin = self.inner.transactions.begin_with(BEGIN);
+            let begun = match self.inner.parked.as_ref().map(|parked| parked.take()) {
+                Some(Ok(transaction)) => Ok(transaction),
+                // Whichever comes first: the pool may have no more connections, all of them in the hands of handlers.
+                Some(Err(next)) => {
+                    in_time(deadline, async {
+                        tokio::select! {
+                            biased;
+                            Ok(transaction) = next => Ok(transaction),
+                            begun = begin => begun,
+                        }
+                    })
+                    .await
+                }
+                None => in_time(deadline, begin).await,
+            };
+            let opened = match begun {
+                Ok(mut transaction) => {
+                    let rows = sqlx::raw_sql(safe(statement.to_owned())).fetch_all(&mut *transaction);
+                    in_time(deadline, rows).await.map(|rows| (transaction, rows))
+                }
+                Err(fault) => Err(fault),
+            };
+            match opened {
                 Err(fault) if fault.is_lost_connection() && Instant::now() < deadline => {}
-                begun => return begun.map_err(|fault| fault.into_store_error(within)),
+                opened => return opened.map_err(|fault| fault.into_store_error(within)),
             }
         }
         Err(Fault::Late.into_store_error(within))
+    }
+
+    /// Ends a transaction that no handler has seen.
+    async fn end_unused(&self, mut transaction: SqlxTransaction, deadline: Instant) {
+        let ended = sqlx::raw_sql("ROLLBACK AND CHAIN").execute(&mut *transaction);
+        if in_time(deadline, ended).await.is_ok() {
+            self.park(transaction);
+        }
+    }
+
+    /// Keeps an open and empty transaction, unless its connection is one of the application's own pool.
+    fn park(&self, transaction: SqlxTransaction) {
+        if let Some(parked) = &self.inner.parked {
+            parked.park(transaction);
+        }
     }
 
     /// What is there instead of an open transaction.
@@ -209,15 +249,15 @@ pub(super) fn timeouts_of_ours(millis: u64, how: &str) -> String {
         .concat()
 }
 
-/// Without a backslash: what that means depends on a setting.
+/// With `E`: there, what a backslash means does not depend on a setting.
 fn bytes(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
     let mut text = String::with_capacity(bytes.len() * 2 + 16);
-    text.push_str("decode('");
+    text.push_str(r"E'\\x");
     for byte in bytes {
         text.push(char::from(DIGITS[usize::from(byte >> 4)]));
         text.push(char::from(DIGITS[usize::from(byte & 15)]));
     }
-    text.push_str("', 'hex')");
+    text.push('\'');
     text
 }
