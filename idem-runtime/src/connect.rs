@@ -24,6 +24,9 @@ pub enum ConnectError {
     /// Redis could not be used.
     #[cfg(feature = "redis")]
     Redis(crate::store::RedisConnectError),
+    /// The SQLite file could not be used.
+    #[cfg(feature = "sqlite")]
+    Sqlite(crate::store::SqliteOpenError),
     /// PostgreSQL could not be used.
     #[cfg(feature = "postgres")]
     Postgres(crate::store::PostgresConnectError),
@@ -34,13 +37,16 @@ impl fmt::Display for ConnectError {
         match self {
             Self::UnknownUrl { scheme } => write!(
                 f,
-                "`{scheme}:` is no store: use `memory:`, `redis://HOST:PORT` or `postgres://USER@HOST:PORT/DATABASE`"
+                "`{scheme}:` is no store: use `memory:`, `sqlite:FILE`, `redis://HOST:PORT` or \
+                 `postgres://USER@HOST:PORT/DATABASE`"
             ),
             Self::NotBuiltIn { scheme, feature } => {
                 write!(f, "`{scheme}:` is not built in: turn on the feature `{feature}` of idem-runtime")
             }
             #[cfg(feature = "redis")]
             Self::Redis(error) => error.fmt(f),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(error) => error.fmt(f),
             #[cfg(feature = "postgres")]
             Self::Postgres(error) => error.fmt(f),
         }
@@ -52,6 +58,8 @@ impl std::error::Error for ConnectError {
         match self {
             #[cfg(feature = "redis")]
             Self::Redis(error) => std::error::Error::source(error),
+            #[cfg(feature = "sqlite")]
+            Self::Sqlite(error) => std::error::Error::source(error),
             #[cfg(feature = "postgres")]
             Self::Postgres(error) => std::error::Error::source(error),
             _ => None,
@@ -65,13 +73,14 @@ impl Idempotency {
     /// | URL | store | feature |
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`] | |
+    /// | `sqlite:FILE`, `sqlite:///FOLDER/FILE` | `SqliteStore`; makes the file and its tables if they are missing | `sqlite` |
     /// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | `RedisStore` | `redis` |
     /// | `postgres://[USER:PASSWORD@]HOST[:PORT]/DATABASE` | `PostgresStore`; makes its tables if they are missing | `postgres` |
     ///
     /// # Errors
     ///
-    /// When the URL names no store that is built in, or the server cannot be reached, is too old, or drops keys under
-    /// memory pressure.
+    /// When the URL names no store that is built in, or the file cannot be written to, or the server cannot be reached, is
+    /// too old, or drops keys under memory pressure.
     ///
     /// # Examples
     ///
@@ -87,11 +96,27 @@ impl Idempotency {
         let scheme = url.split(':').next().unwrap_or_default();
         match scheme {
             "memory" => Ok(Self::new(MemoryStore::new())),
+            "sqlite" => sqlite(url, scheme).await,
             "redis" | "rediss" => redis(url, scheme).await,
             "postgres" | "postgresql" => postgres(url, scheme).await,
             _ => Err(ConnectError::UnknownUrl { scheme: scheme.chars().take(20).collect() }),
         }
     }
+}
+
+#[cfg(feature = "sqlite")]
+async fn sqlite(url: &str, scheme: &str) -> Result<Idempotency, ConnectError> {
+    // As for other programs: what follows `sqlite://` is a path, and so is what follows `sqlite:`.
+    let file = url[scheme.len()..].trim_start_matches(':');
+    let file = std::path::PathBuf::from(file.strip_prefix("//").unwrap_or(file));
+    let opened = tokio::task::spawn_blocking(move || crate::store::SqliteStore::open(file)).await;
+    let store = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));
+    Ok(Idempotency::new(store.map_err(ConnectError::Sqlite)?))
+}
+
+#[cfg(not(feature = "sqlite"))]
+async fn sqlite(_: &str, scheme: &str) -> Result<Idempotency, ConnectError> {
+    Err(ConnectError::NotBuiltIn { scheme: scheme.to_owned(), feature: "sqlite" })
 }
 
 #[cfg(feature = "redis")]

@@ -23,6 +23,7 @@
 //! | `macros` | yes | `#[idempotent]` |
 //! | `redis` | no | `RedisStore`, and `redis://` in [`Idempotency::connect`] |
 //! | `postgres` | no | `PostgresStore`, and `postgres://` in [`Idempotency::connect`]; needs Rust 1.94 |
+//! | `sqlite` | no | `SqliteStore`, and `sqlite:FILE` in [`Idempotency::connect`]; builds SQLite, with a C compiler |
 //! | `conformance` | no | the suite that judges a [`Store`] |
 //!
 //! # What is guaranteed
@@ -101,6 +102,50 @@ pub type PostgresTransaction = Transaction<store::SqlxTransaction>;
 pub type PostgresTransactions = Transactions<store::SqlxTransaction>;
 #[cfg(feature = "redis")]
 pub use store::RedisStore;
+#[cfg(feature = "sqlite")]
+pub use store::SqliteStore;
+/// The record's own transaction in a [`SqliteStore`]: a [`Transaction`] that derefs to a
+/// [`RusqliteTransaction`](store::RusqliteTransaction), whose `call` runs statements of [`rusqlite`].
+///
+/// # Examples
+///
+/// ```
+/// use axum::{Router, extract::FromRef, http::StatusCode, routing::post};
+/// use idem_runtime::{Idempotency, SqliteTransaction, SqliteTransactions, idempotent};
+///
+/// #[derive(Clone, FromRef)]
+/// struct AppState {
+///     idempotency: Idempotency,
+///     transactions: SqliteTransactions,
+/// }
+///
+/// #[idempotent(ttl = "24h", state = AppState)]
+/// async fn pay(mut tx: SqliteTransaction, body: String) -> Result<StatusCode, StatusCode> {
+///     // Stored together with the record of this request, or not at all.
+///     tx.call(move |db| db.execute("INSERT INTO payments (note) VALUES (?1)", [body]))
+///         .await
+///         .map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+///     Ok(StatusCode::CREATED)
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// # let file = folder.path().join("shop.db");
+/// let idempotency = Idempotency::connect(&format!("sqlite:{}", file.display())).await?;
+/// let transactions = idempotency.transactions()?;
+/// let app: Router = Router::new().route("/pay", post(pay)).with_state(AppState { idempotency, transactions });
+/// # Ok(())
+/// # }
+/// ```
+#[cfg(feature = "sqlite")]
+pub type SqliteTransaction = Transaction<store::RusqliteTransaction>;
+/// What the router state needs for a [`SqliteTransaction`].
+#[cfg(feature = "sqlite")]
+pub type SqliteTransactions = Transactions<store::RusqliteTransaction>;
+/// The release of `rusqlite` whose connections a [`SqliteTransaction`] gives to statements.
+#[cfg(feature = "sqlite")]
+pub use rusqlite;
 pub use store::{Store, StoreError};
 
 /// What the expansion of `#[idempotent]` uses. Not for anybody else: it changes without notice.

@@ -123,6 +123,7 @@ fn claim(number: u64) -> Claim {
         fingerprint: Fingerprint::from_bytes([7; 32]),
         lease: Duration::from_secs(30),
         ttl: Duration::from_secs(3_600),
+        outlives_a_crash: false,
     }
 }
 
@@ -259,7 +260,7 @@ async fn postgres(bench: &mut Bench) {
             let store = one.clone();
             async move {
                 let (claim, outcome) = (claim(number), outcome());
-                let Ok(Begun::Open { mut transaction, attempt }) = store.begin(&claim, None).await else {
+                let Ok(Begun::Open { mut transaction, attempt, .. }) = store.begin(&claim, None).await else {
                     panic!("no transaction")
                 };
                 insert(&mut transaction, number).await;

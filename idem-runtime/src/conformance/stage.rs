@@ -78,6 +78,7 @@ impl<'h, H: Harness> Stage<'h, H> {
             fingerprint: Fingerprint::from_bytes(rand::random()),
             lease: LONG,
             ttl: LONG,
+            outlives_a_crash: false,
         }
     }
 

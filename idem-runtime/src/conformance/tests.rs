@@ -26,6 +26,7 @@ impl InMemory {
             fingerprint: Fingerprint::from_bytes([0; 32]),
             lease,
             ttl: lease * 3_600,
+            outlives_a_crash: false,
         }
     }
 }

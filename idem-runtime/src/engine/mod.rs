@@ -163,7 +163,14 @@ impl Engine {
         F: Future<Output = Finished<T>>,
     {
         let Call { key, fingerprint, policy, progress, transaction } = call;
-        let claim = Claim { key, owner: OwnerToken::random(), fingerprint, lease: policy.lease, ttl: policy.ttl };
+        let claim = Claim {
+            key,
+            owner: OwnerToken::random(),
+            fingerprint,
+            lease: policy.lease,
+            ttl: policy.ttl,
+            outlives_a_crash: policy.on_failure == OnFailure::Keep,
+        };
         let transaction = transaction.as_deref();
         let asked = seize::Asked { claim: &claim, policy: &policy, progress: &progress, transaction };
         let result = self.seize_or_wait(asked).await;

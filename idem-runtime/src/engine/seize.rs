@@ -31,6 +31,8 @@ pub(super) struct HeldClaim {
     pub(super) sent: Instant,
     /// Whether there is a lease, to be renewed while the work runs.
     pub(super) leased: bool,
+    /// Whether the claim was made before a transaction, whose end does not settle it.
+    pub(super) precedes_transaction: bool,
     /// A graceful shutdown waits for this one.
     pub(super) _live: TaskTrackerToken,
 }
@@ -113,7 +115,13 @@ impl Engine {
         for _ in 0..TAKE_OVER_TRIES {
             match outcome {
                 ClaimOutcome::Claimed { attempt } if may_start(sent, claim.lease) => {
-                    return Ok(Seized::Held(HeldClaim { attempt, sent, leased: true, _live: live }));
+                    return Ok(Seized::Held(HeldClaim {
+                        attempt,
+                        sent,
+                        leased: true,
+                        precedes_transaction: false,
+                        _live: live,
+                    }));
                 }
                 ClaimOutcome::Claimed { .. } => {
                     self.give_back_later(*claim);

@@ -292,7 +292,14 @@ async fn i40_a_lost_claim_is_signalled_to_the_work() {
     let seen = Arc::clone(&progress);
     let work = async {
         let Some(Entry::InFlight(holder)) = bench.entry().await else { panic!("no claim") };
-        let claim = Claim { key: KEY, owner: holder.owner, fingerprint: holder.fingerprint, lease: LEASE, ttl: LEASE };
+        let claim = Claim {
+            key: KEY,
+            owner: holder.owner,
+            fingerprint: holder.fingerprint,
+            lease: LEASE,
+            ttl: LEASE,
+            outlives_a_crash: false,
+        };
         assert_eq!(bench.store.0.memory.release(&claim).await.unwrap(), Hold::Held);
         assert!(!seen.is_lost());
         seen.lost().await;
@@ -325,6 +332,7 @@ async fn i31_when_an_owner_dies_the_lease_decides() {
             fingerprint: Fingerprint::from_bytes([2; 32]),
             lease: LEASE,
             ttl: LEASE,
+            outlives_a_crash: false,
         };
         bench.store.0.memory.claim(&claim).await.unwrap();
         pass(LEASE - Duration::from_millis(1)).await;
@@ -348,6 +356,7 @@ async fn i27_another_request_never_inherits_an_abandoned_key() {
             fingerprint: Fingerprint::from_bytes([9; 32]),
             lease: LEASE,
             ttl: LEASE * 10,
+            outlives_a_crash: false,
         };
         bench.store.0.memory.claim(&claim).await.unwrap();
         for state in ["in flight", "abandoned"] {
@@ -368,6 +377,7 @@ async fn waiters_give_up_at_their_limit_and_find_what_another_process_recorded()
         fingerprint: Fingerprint::from_bytes([2; 32]),
         lease: LEASE,
         ttl: LEASE,
+        outlives_a_crash: false,
     };
     bench.store.0.memory.claim(&claim).await.unwrap();
     let start = Instant::now();

@@ -17,7 +17,7 @@ use super::seize::{Asked, HeldClaim, Seized, TAKE_OVER_TRIES, same};
 use super::settle::Closed;
 use super::settled::Settled;
 use super::stats::Event;
-use super::{Ending, Engine, Finished, Refused, UnavailableBecause, leased};
+use super::{Ending, Engine, Finished, Refused, UnavailableBecause, leased, may_start};
 use crate::store::{
     AnyTransaction, Begun, Claim, Committed, Hold, OwnerToken, Recording, StoreError, Transactional, Writes,
 };
@@ -70,9 +70,14 @@ impl Engine {
         for _ in 0..TAKE_OVER_TRIES {
             let sent = Instant::now();
             match self.begin(asked.claim, from).await? {
-                Begun::Open { transaction, attempt } => {
+                Begun::Open { transaction, leased: true, .. } if !may_start(sent, asked.claim.lease) => {
+                    self.roll_back(transaction).await;
+                    return Err(Refused::Unavailable(UnavailableBecause::LateClaim));
+                }
+                Begun::Open { transaction, attempt, leased } => {
                     slot.put(transaction);
-                    return Ok(Seized::Held(HeldClaim { attempt, sent, leased: false, _live: live }));
+                    let held = HeldClaim { attempt, sent, leased, precedes_transaction: false, _live: live };
+                    return Ok(Seized::Held(held));
                 }
                 Begun::InFlight { same_request } => return same(same_request, Seized::Busy),
                 Begun::Completed(record) => {
@@ -92,7 +97,7 @@ impl Engine {
         let result = match self.begin(asked.claim, None).await {
             Ok(Begun::Open { transaction, .. }) => {
                 slot.put(transaction);
-                return Ok(Seized::Held(HeldClaim { leased: true, ..held }));
+                return Ok(Seized::Held(HeldClaim { precedes_transaction: true, ..held }));
             }
             Ok(Begun::Completed(record)) => {
                 same(record.fingerprint == asked.claim.fingerprint, Seized::Completed(record))
@@ -140,7 +145,7 @@ impl Engine {
             (Some(transaction), None, Writes::Discard) => {
                 self.roll_back(transaction).await;
                 self.stats.count(Event::Released);
-                if held.leased {
+                if held.precedes_transaction {
                     self.give_back(claim).await;
                 }
                 return Closed::Ours;
@@ -152,7 +157,7 @@ impl Engine {
         match committed {
             Committed::Yes => {
                 self.stats.count(if recorded { Event::Recorded } else { Event::Released });
-                if held.leased && !recorded {
+                if held.precedes_transaction && !recorded {
                     self.give_back(claim).await;
                 }
                 Closed::Ours
@@ -161,10 +166,12 @@ impl Engine {
                 self.stats.count(Event::Lost);
                 progress.signal_lost();
                 tracing::warn!(key = %claim.key, "a transaction was not committed; nothing is left of it");
-                if held.leased {
+                if held.precedes_transaction {
                     // What else the handler did, nobody knows.
                     let valid_until = progress.valid_until().unwrap_or_else(Instant::now);
                     let _ = self.complete(claim, held.attempt, valid_until, Settled::unknown()).await;
+                } else if held.leased {
+                    self.give_back(claim).await;
                 }
                 Closed::Lost
             }

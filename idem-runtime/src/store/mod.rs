@@ -22,6 +22,10 @@ mod postgres;
 #[cfg(feature = "redis")]
 mod redis;
 mod span;
+#[cfg(feature = "sqlite")]
+mod sqlite;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+mod stored;
 mod transaction;
 
 #[cfg(feature = "encryption")]
@@ -33,6 +37,8 @@ pub use memory::MemoryStore;
 pub use postgres::{PostgresConnectError, PostgresStore, PostgresStoreBuilder, SqlxTransaction};
 #[cfg(feature = "redis")]
 pub use redis::{RedisConnectError, RedisStore, RedisStoreBuilder};
+#[cfg(feature = "sqlite")]
+pub use sqlite::{RusqliteTransaction, SqliteError, SqliteOpenError, SqliteStore, SqliteStoreBuilder, Synchronous};
 pub(crate) use transaction::{AnyTransaction, ErasedTransactionalStore};
 pub use transaction::{Begun, Committed, Recording, Transactional, TransactionalStore, Writes};
 
@@ -83,6 +89,10 @@ pub struct Claim {
     /// How long the record is replayed; also how long an abandoned claim stays visible after its lease ended, so that
     /// "its owner died" can be told from "never seen". Whole milliseconds, at least one.
     pub ttl: Duration,
+    /// Whether the claim has to be as durable as a record before it is answered. A request that must never run twice
+    /// (`on_failure = "keep"`) needs that. Any other may run again after its owner died; a store may then answer before
+    /// the claim would survive a crash of the store's machine.
+    pub outlives_a_crash: bool,
 }
 
 /// A claim that somebody holds or held.

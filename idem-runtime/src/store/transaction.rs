@@ -17,6 +17,9 @@ pub enum Begun<T> {
         transaction: T,
         /// How many owners there were so far, this one included: 1 for a fresh key.
         attempt: u32,
+        /// Whether it holds the key by a claim with a lease, which ends with the transaction and has to be
+        /// [renewed](Store::renew) until then.
+        leased: bool,
     },
     /// Somebody else holds the key.
     InFlight {
@@ -174,8 +177,8 @@ impl<S: TransactionalStore> ErasedTransactionalStore for S {
     ) -> Call<'a, Result<Begun<AnyTransaction>, StoreError>> {
         Box::pin(async move {
             Ok(match TransactionalStore::begin(self, claim, from).await? {
-                Begun::Open { transaction, attempt } => {
-                    Begun::Open { transaction: Box::new(transaction) as AnyTransaction, attempt }
+                Begun::Open { transaction, attempt, leased } => {
+                    Begun::Open { transaction: Box::new(transaction) as AnyTransaction, attempt, leased }
                 }
                 Begun::InFlight { same_request } => Begun::InFlight { same_request },
                 Begun::Abandoned(holder) => Begun::Abandoned(holder),

@@ -16,6 +16,7 @@ pub(super) fn claim() -> Claim {
         fingerprint: Fingerprint::from_bytes([7; 32]),
         lease: Duration::from_secs(60),
         ttl: Duration::from_secs(3_600),
+        outlives_a_crash: false,
     }
 }
 
@@ -44,7 +45,7 @@ async fn i44_whether_it_was_committed_is_not_said_before_it_has_ended() {
     let (kept, undone) = (claim(), claim());
     let outcome = outcome();
     for (claim, commits) in [(&kept, true), (&undone, false)] {
-        let Begun::Open { transaction, attempt: 1 } = store.begin(claim, None).await.unwrap() else { panic!() };
+        let Begun::Open { transaction, attempt: 1, .. } = store.begin(claim, None).await.unwrap() else { panic!() };
         assert!(other.was_committed(claim).await.is_err());
         match commits {
             true => {
@@ -73,7 +74,9 @@ async fn an_abandoned_claim_is_taken_over_into_the_transaction() {
     assert_eq!((holder.owner, holder.attempt), (dead.owner, 1));
     // By its very owner only.
     assert!(matches!(store.begin(&next, Some(OwnerToken::random())).await.unwrap(), Begun::Abandoned(_)));
-    let Begun::Open { transaction, attempt } = store.begin(&next, Some(dead.owner)).await.unwrap() else { panic!() };
+    let Begun::Open { transaction, attempt, .. } = store.begin(&next, Some(dead.owner)).await.unwrap() else {
+        panic!()
+    };
     assert_eq!(attempt, 2);
     let outcome = outcome();
     let committed = store.commit(transaction, Writes::Keep, recording(&next, attempt, &outcome)).await.unwrap();
@@ -93,7 +96,7 @@ async fn a_claim_with_a_lease_stands_in_the_way_unless_it_is_ones_own() {
     let theirs = Claim { fingerprint: Fingerprint::from_bytes([8; 32]), ..rival(&mine) };
     assert!(matches!(other.begin(&rival(&mine), None).await.unwrap(), Begun::InFlight { same_request: true }));
     assert!(matches!(other.begin(&theirs, None).await.unwrap(), Begun::InFlight { same_request: false }));
-    let Begun::Open { transaction, attempt: 1 } = store.begin(&mine, None).await.unwrap() else { panic!() };
+    let Begun::Open { transaction, attempt: 1, .. } = store.begin(&mine, None).await.unwrap() else { panic!() };
     assert_eq!(store.renew(&mine).await.unwrap(), Hold::Held);
     assert_eq!(store.commit(transaction, Writes::Keep, recording(&mine, 1, &outcome)).await.unwrap(), Committed::Yes);
     assert!(matches!(other.claim(&rival(&mine)).await.unwrap(), ClaimOutcome::Completed(_)));

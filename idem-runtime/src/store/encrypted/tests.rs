@@ -17,6 +17,7 @@ fn claim() -> Claim {
         fingerprint: Fingerprint::from_bytes(rand::random()),
         lease: Duration::from_secs(30),
         ttl: Duration::from_secs(3_600),
+        outlives_a_crash: false,
     }
 }
 

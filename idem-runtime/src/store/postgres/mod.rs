@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use sqlx::PgPool;
 
+use super::stored::{FORMAT, State, Stored, Time};
 use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, Transactional, span};
 use crate::digest::RecordKey;
 
@@ -24,7 +25,7 @@ pub use builder::PostgresStoreBuilder;
 use calls::{Parameters, Repeat};
 pub use error::PostgresConnectError;
 use parked::Parked;
-use row::{FORMAT, Found, State, Stored, Time};
+use row::Found;
 use sql::Statements;
 use sweep::Sweeper;
 pub use transaction::SqlxTransaction;

@@ -1,105 +1,12 @@
-//! What is in a row, and whether it is what was written there.
-
-use std::time::Duration;
+//! What is in a row.
 
 use bytes::Bytes;
 use sqlx::Row as _;
 use sqlx::postgres::PgRow;
 
 use crate::digest::{Fingerprint, RecordKey};
-use crate::store::{Claim, Entry, Holder, Outcome, OwnerToken, Record, StoreError, span};
-
-/// The format that this release writes, and the only one that it reads.
-pub(super) const FORMAT: i16 = 1;
-
-/// A value of PostgreSQL has at most 1 GiB; its text form, which some tools ask for, two bytes for each.
-const MAX_PAYLOAD: usize = 511 * 1024 * 1024;
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum State {
-    Held,
-    Done,
-}
-
-/// A row, read or to be written. Without its times, which are the server's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Stored {
-    pub(super) state: State,
-    pub(super) owner: OwnerToken,
-    pub(super) fingerprint: Fingerprint,
-    pub(super) attempt: u32,
-    pub(super) ttl: u64,
-    pub(super) outcome: Outcome,
-}
-
-impl Stored {
-    pub(super) fn held(claim: &Claim, attempt: u32) -> Self {
-        Self {
-            state: State::Held,
-            owner: claim.owner,
-            fingerprint: claim.fingerprint,
-            attempt,
-            ttl: span::millis(claim.ttl),
-            outcome: Outcome { head: Bytes::new(), body: Bytes::new() },
-        }
-    }
-
-    /// # Errors
-    /// [`StoreError::Full`] when PostgreSQL could not hold it.
-    pub(super) fn done(claim: &Claim, attempt: u32, outcome: &Outcome) -> Result<Self, StoreError> {
-        if outcome.len() > MAX_PAYLOAD {
-            return Err(StoreError::Full);
-        }
-        Ok(Self { state: State::Done, outcome: outcome.clone(), ..Self::held(claim, attempt) })
-    }
-
-    fn holder(&self) -> Holder {
-        Holder { owner: self.owner, fingerprint: self.fingerprint, attempt: self.attempt }
-    }
-
-    /// What it is to whoever looks.
-    pub(super) fn into_entry(self, time: Time) -> Entry {
-        match self.state {
-            State::Done => Entry::Completed(Record {
-                fingerprint: self.fingerprint,
-                attempt: self.attempt,
-                outcome: self.outcome,
-                expires_in: Duration::from_millis(time.expires_in),
-            }),
-            State::Held if time.lease_ended => Entry::Abandoned(self.holder()),
-            State::Held => Entry::InFlight(self.holder()),
-        }
-    }
-
-    /// 64 bits over the key and every field. No protection against somebody who can write to the table; it is what makes
-    /// a damaged row, one that was cut off, and one that was copied to another key unreadable, instead of an answer to a
-    /// request that nobody made.
-    pub(super) fn digest(&self, key: RecordKey) -> [u8; 8] {
-        let mut hasher = blake3::Hasher::new_keyed(key.as_bytes());
-        hasher
-            .update(&FORMAT.to_be_bytes())
-            .update(&[u8::from(self.state == State::Done)])
-            .update(&self.owner.bits().to_be_bytes())
-            .update(self.fingerprint.as_bytes())
-            .update(&self.attempt.to_be_bytes())
-            .update(&self.ttl.to_be_bytes());
-        if !self.outcome.is_empty() {
-            // The body by itself first: a hash of one contiguous slice is faster than one of a stream behind a prefix.
-            hasher.update(&self.outcome.head).update(blake3::hash(&self.outcome.body).as_bytes());
-        }
-        let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
-        [a, b, c, d, e, f, g, h]
-    }
-}
-
-/// What the server's clock says of a row.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Time {
-    /// Whether its lease had ended.
-    pub(super) lease_ended: bool,
-    /// How many milliseconds a record lives at the least; zero if nobody can tell.
-    pub(super) expires_in: u64,
-}
+use crate::store::stored::{FORMAT, State, Stored, Time};
+use crate::store::{Outcome, OwnerToken, StoreError};
 
 /// What the functions return.
 pub(super) enum Found {
@@ -164,63 +71,4 @@ fn exact<const N: usize>(row: &PgRow, index: usize, what: &str) -> Result<[u8; N
 
 fn number<N: TryFrom<i64>>(row: &PgRow, index: usize, what: &str) -> Result<N, StoreError> {
     N::try_from(get::<i64>(row, index)?).map_err(|_| StoreError::corrupt(format!("its {what} is out of range")))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use super::*;
-
-    fn claim() -> Claim {
-        Claim {
-            key: RecordKey::from_bytes([1; 32]),
-            owner: OwnerToken::from_bits(1),
-            fingerprint: Fingerprint::from_bytes([2; 32]),
-            lease: Duration::from_millis(30),
-            ttl: Duration::from_millis(1_000),
-        }
-    }
-
-    fn outcome(head: &'static [u8], body: &'static [u8]) -> Outcome {
-        Outcome { head: Bytes::from_static(head), body: Bytes::from_static(body) }
-    }
-
-    #[test]
-    fn b32_b34_every_field_and_the_key_are_in_the_digest() {
-        let good = Stored::done(&claim(), 1, &outcome(b"head", b"body")).unwrap();
-        let digest = good.digest(claim().key);
-        assert_eq!(digest, good.clone().digest(claim().key));
-        let others = [
-            Stored { state: State::Held, ..good.clone() },
-            Stored { owner: OwnerToken::from_bits(3), ..good.clone() },
-            Stored { fingerprint: Fingerprint::from_bytes([3; 32]), ..good.clone() },
-            Stored { attempt: 2, ..good.clone() },
-            Stored { ttl: 2_000, ..good.clone() },
-            Stored { outcome: outcome(b"heab", b"dody"), ..good.clone() },
-            Stored { outcome: outcome(b"headb", b"ody"), ..good.clone() },
-            Stored { outcome: outcome(b"", b""), ..good.clone() },
-            Stored { outcome: outcome(b"head", b""), ..good.clone() },
-        ];
-        for other in others {
-            assert_ne!(other.digest(claim().key), digest, "{other:?}");
-        }
-        assert_ne!(good.digest(RecordKey::from_bytes([9; 32])), digest);
-    }
-
-    #[test]
-    fn i11_durations_at_the_edges_are_numbers() {
-        let endless = Claim { lease: Duration::MAX, ttl: Duration::MAX, ..claim() };
-        assert_eq!(Stored::held(&endless, 1).ttl, span::MAX_MILLIS);
-        assert_eq!(Stored::held(&Claim { ttl: Duration::ZERO, ..claim() }, 1).ttl, 1);
-    }
-
-    #[test]
-    fn a_record_does_not_end_with_its_lease() {
-        let done = Stored::done(&claim(), 1, &outcome(b"", b"")).unwrap();
-        let time = |lease_ended| Time { lease_ended, expires_in: 0 };
-        assert!(matches!(done.into_entry(time(true)), Entry::Completed(_)));
-        assert!(matches!(Stored::held(&claim(), 1).into_entry(time(true)), Entry::Abandoned(_)));
-        assert!(matches!(Stored::held(&claim(), 1).into_entry(time(false)), Entry::InFlight(_)));
-    }
 }

@@ -10,9 +10,9 @@ use tokio::time::{Instant, timeout_at};
 use super::PostgresStore;
 use super::calls::{Parameters, Repeat};
 use super::fault::{Fault, unexpected};
-use super::row::{FORMAT, Stored};
 use super::sql::safe;
 use crate::digest::RecordKey;
+use crate::store::stored::{FORMAT, Stored};
 use crate::store::{
     Begun, Claim, Committed, Entry, OwnerToken, Recording, StoreError, TransactionalStore, Writes, span,
 };
@@ -44,7 +44,7 @@ impl TransactionalStore for PostgresStore {
         let (transaction, rows) = self.open(&statement, deadline).await?;
         let answer: i64 = rows.first().and_then(|row| row.try_get(0).ok()).ok_or_else(unexpected)?;
         if let Ok(attempt) = u32::try_from(answer) {
-            return Ok(Begun::Open { transaction, attempt });
+            return Ok(Begun::Open { transaction, attempt, leased: false });
         }
         // At once, so that the locks that it may hold mislead nobody.
         self.end_unused(transaction, deadline).await;

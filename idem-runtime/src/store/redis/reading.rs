@@ -117,6 +117,7 @@ mod tests {
             fingerprint: Fingerprint::from_bytes([2; 32]),
             lease: Duration::from_millis(30),
             ttl: Duration::from_millis(TTL),
+            outlives_a_crash: false,
         }
     }
 

@@ -11,6 +11,7 @@ fn claim() -> Claim {
         fingerprint: Fingerprint::from_bytes([0xab; 32]),
         lease: Duration::from_secs(30),
         ttl: Duration::from_secs(3_600),
+        outlives_a_crash: false,
     }
 }
 
@@ -119,6 +120,7 @@ fn values() -> impl Strategy<Value = (RecordKey, Value)> {
                 fingerprint: Fingerprint::from_bytes(fingerprint),
                 lease: Duration::from_millis(lease),
                 ttl: Duration::from_millis(ttl),
+                outlives_a_crash: false,
             };
             let value = match done {
                 true => Value::completed(&claim, attempt, &outcome(&head, &body)).unwrap(),

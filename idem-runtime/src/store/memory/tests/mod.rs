@@ -26,6 +26,7 @@ fn claim_of(number: u64) -> Claim {
         fingerprint: Fingerprint::from_bytes([7; 32]),
         lease: LEASE,
         ttl: TTL,
+        outlives_a_crash: false,
     }
 }
 

@@ -1,0 +1,96 @@
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::clock::Clock;
+use super::error::SqliteOpenError;
+use super::guard::Guard;
+use super::reader::Readers;
+use super::startup::Startup;
+use super::writer::{Desk, Level, Writer};
+use super::{Inner, SqliteStore};
+
+/// What a record has survived when it is answered: SQLite's `PRAGMA synchronous`, in a write-ahead log.
+///
+/// Source: <https://www.sqlite.org/pragma.html#pragma_synchronous>.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Synchronous {
+    /// A power failure: each commit is flushed to the disk before it is answered. The default.
+    #[default]
+    Full,
+    /// The end of the process. A power failure or a crash of the system can take the newest records with it: **a request
+    /// may then run twice.** Without a flush, a commit is many times faster.
+    Normal,
+}
+
+/// Settings of a [`SqliteStore`], made with [`SqliteStore::builder`].
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct SqliteStoreBuilder {
+    path: PathBuf,
+    synchronous: Synchronous,
+    lock_wait: Duration,
+    hold: Duration,
+    readers: usize,
+}
+
+impl SqliteStoreBuilder {
+    pub(super) fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            synchronous: Synchronous::Full,
+            lock_wait: Duration::from_millis(500),
+            hold: Duration::from_secs(5),
+            readers: 2,
+        }
+    }
+
+    /// What a record has survived when it is answered. [`Synchronous::Full`] unless said otherwise.
+    pub fn synchronous(mut self, synchronous: Synchronous) -> Self {
+        self.synchronous = synchronous;
+        self
+    }
+
+    /// How long another connection is waited for that has the database locked, to the millisecond. 500 ms unless said
+    /// otherwise: below the [deadline of one store call](crate::IdempotencyBuilder::store_timeout).
+    pub fn lock_wait(mut self, wait: Duration) -> Self {
+        self.lock_wait = wait.clamp(Duration::from_millis(1), Duration::from_secs(3_600));
+        self
+    }
+
+    /// How long a handler may leave its [`Transaction`](crate::Transaction) alone once it has written, and how long one of
+    /// its statements may take. 5 s unless said otherwise; the route's `lease`, where that is shorter. All others who want
+    /// to write wait meanwhile; after that it is undone.
+    pub fn hold(mut self, hold: Duration) -> Self {
+        self.hold = hold;
+        self
+    }
+
+    /// How many threads read, and so how many replays are looked up at once; more wait. 2 unless said otherwise.
+    pub fn readers(mut self, readers: usize) -> Self {
+        self.readers = readers.max(1);
+        self
+    }
+
+    /// Opens the database, and makes the file and the tables if they are missing. Blocks for a moment.
+    ///
+    /// # Errors
+    /// [`SqliteOpenError`], when the file cannot be opened, written to or used.
+    pub fn open(self) -> Result<SqliteStore, SqliteOpenError> {
+        let Self { path, synchronous, lock_wait, hold, readers } = self;
+        let startup = Startup { path: &path, lock_wait };
+        let db = startup.writer()?;
+        let connections = (0..readers).map(|_| startup.reader()).collect::<Result<_, _>>()?;
+        let guard = Guard::over(&db).map_err(|error| startup.failed(error))?;
+        let clock = Clock::of_this_machine();
+        let machine = match synchronous {
+            Synchronous::Full => "FULL",
+            Synchronous::Normal => "NORMAL",
+        };
+        let level = Level { machine, process: "NORMAL", now: "" };
+        let writer = Writer::start(Desk { db, clock, guard }, level).map_err(SqliteOpenError::Threads)?;
+        let readers = Readers::start(connections, clock).map_err(SqliteOpenError::Threads)?;
+        Ok(SqliteStore { inner: Arc::new(Inner { writer, readers, path, hold }) })
+    }
+}
