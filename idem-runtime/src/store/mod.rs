@@ -12,6 +12,8 @@ use bytes::Bytes;
 
 use crate::digest::{Fingerprint, RecordKey};
 
+#[cfg(feature = "cache")]
+mod cached;
 #[cfg(feature = "encryption")]
 mod encrypted;
 mod erased;
@@ -24,6 +26,8 @@ mod redis;
 mod span;
 mod transaction;
 
+#[cfg(feature = "cache")]
+pub use cached::CachedStore;
 #[cfg(feature = "encryption")]
 pub use encrypted::{EncryptedStore, EncryptionKey, Keyring, KeyringError};
 pub(crate) use erased::ErasedStore;
