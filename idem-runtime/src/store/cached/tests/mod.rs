@@ -1,3 +1,6 @@
+#[cfg(feature = "conformance")]
+mod transactions;
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
