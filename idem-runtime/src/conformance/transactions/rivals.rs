@@ -35,17 +35,24 @@ pub(super) async fn told_at_once<H: TransactionalHarness>(stage: &Stage<'_, H>) 
     seen(stage, &claim, &Entry::Completed(record(&claim, 1, result))).await
 }
 
+/// What each of many is told who begins at the same moment, half of them for another request.
+async fn answers<H: TransactionalHarness>(
+    stage: &Stage<'_, H>,
+    request: &Claim,
+    other: &Claim,
+) -> Result<Vec<(Claim, Begun<Open<H::Transaction>>)>, Failure> {
+    let race = stage.race(RACERS, |number, store| {
+        let claim = rival(if number % 2 == 0 { request } else { other });
+        async move { Ok((claim, begin_as::<_, H::Transaction>(&*store, &claim, None).await?)) }
+    });
+    race.await
+}
+
 pub(super) async fn many_begin<H: TransactionalHarness>(stage: &Stage<'_, H>) -> Verdict {
     for _ in 0..4 {
         let request = stage.claim();
-        let race = || {
-            stage.race(RACERS, |_, store| {
-                let claim = rival(&request);
-                async move { Ok((claim, begin_as::<_, H::Transaction>(&*store, &claim, None).await?)) }
-            })
-        };
         let (mut winners, mut told) = (Vec::new(), 0);
-        for (claim, answer) in race().await? {
+        for (claim, answer) in answers(stage, &request, &request).await? {
             match answer {
                 Begun::Open { transaction, attempt: 1 } => winners.push((claim, transaction)),
                 Begun::InFlight { same_request: true } => told += 1,
@@ -58,12 +65,61 @@ pub(super) async fn many_begin<H: TransactionalHarness>(stage: &Stage<'_, H>) ->
         transaction.write(stage, &effect).await?;
         let committed = transaction.commit(stage.here(), Writes::Keep, Some((&claim, &result))).await?;
         same("commit", committed, Committed::Yes)?;
-        let expected = record(&claim, 1, result);
-        for (_, answer) in race().await? {
-            let is_record = matches!(&answer, Begun::Completed(record) if *record == expected);
-            holds("one of many, afterwards", shown(&answer), is_record)?;
-        }
         effects(stage, &effect, 1).await?;
+        seen(stage, &claim, &Entry::Completed(record(&claim, 1, result))).await?;
+    }
+    Ok(())
+}
+
+/// Those who only look are in nobody's way, not for a moment.
+pub(super) async fn many_find_the_record<H: TransactionalHarness>(stage: &Stage<'_, H>) -> Verdict {
+    let (claim, record) = stage.recorded().await?;
+    let other = Claim { fingerprint: stage.claim().fingerprint, ..claim };
+    for _ in 0..4 {
+        for (_, answer) in answers(stage, &claim, &other).await? {
+            let is_record = matches!(&answer, Begun::Completed(found) if *found == record);
+            holds("one of many", shown(&answer), is_record)?;
+        }
+    }
+    Ok(())
+}
+
+pub(super) async fn many_find_a_claim<H: TransactionalHarness>(stage: &Stage<'_, H>) -> Verdict {
+    let claim = stage.held().await?;
+    let other = Claim { fingerprint: stage.claim().fingerprint, ..claim };
+    for _ in 0..4 {
+        for (asked, answer) in answers(stage, &claim, &other).await? {
+            match answer {
+                Begun::InFlight { same_request } => {
+                    same("same_request", same_request, asked.fingerprint == claim.fingerprint)?;
+                }
+                wrong => return Err(Failure::new(format!("one of many: {}", shown(&wrong)))),
+            }
+        }
+    }
+    Ok(())
+}
+
+/// An owner asks what became of its commit while its client sends the request again: the same one, not another.
+pub(super) async fn asking_misleads_nobody<H: TransactionalHarness>(stage: &Stage<'_, H>) -> Verdict {
+    for _ in 0..8 {
+        let claim = stage.claim();
+        open::<H>(stage.here(), &claim, None, 1).await?.roll_back(stage.here()).await?;
+        let race = stage.race(16, |number, store| async move {
+            if number % 2 == 0 {
+                return match of(&*store)?.was_committed(&claim).await {
+                    Ok(was) => same("was_committed", was, false),
+                    Err(error) if error.is_transient() => Ok(()),
+                    Err(error) => Err(error.into()),
+                };
+            }
+            match begin_as::<_, H::Transaction>(&*store, &rival(&claim), None).await? {
+                Begun::Open { transaction, attempt: 1 } => transaction.roll_back(&*store).await,
+                Begun::InFlight { same_request: true } => Ok(()),
+                wrong => Err(Failure::new(format!("the same request again: {}", shown(&wrong)))),
+            }
+        });
+        race.await?;
     }
     Ok(())
 }
