@@ -27,6 +27,8 @@ pub(crate) struct Ledger {
     below: MemoryStore,
     shared: Arc<Shared>,
     fault: Option<Fault>,
+    /// Whether one transaction writes at a time, and nobody beside it, as in an embedded database.
+    has_one_writer: bool,
 }
 
 #[derive(Default)]
@@ -71,7 +73,21 @@ fn now<T>(call: impl Future<Output = T>) -> T {
 
 impl Ledger {
     pub(crate) fn new(fault: Option<Fault>) -> Self {
-        Self { below: MemoryStore::new(), shared: Arc::default(), fault }
+        Self { below: MemoryStore::new(), shared: Arc::default(), fault, has_one_writer: false }
+    }
+
+    pub(crate) fn with_one_writer() -> Self {
+        Self { has_one_writer: true, ..Self::new(None) }
+    }
+
+    /// Refuses what would have to wait.
+    fn writable(&self) -> Result<(), StoreError> {
+        let mut state = self.shared.state.lock();
+        state.held.retain(|_, held| held.until > Instant::now());
+        if self.has_one_writer && !state.held.is_empty() {
+            return Err(StoreError::Unavailable { reason: "a transaction is writing".to_owned(), source: None });
+        }
+        Ok(())
     }
 
     fn readable(&self, key: RecordKey) -> Result<(), StoreError> {
@@ -189,20 +205,25 @@ impl Store for Ledger {
     }
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
         self.readable(claim.key)?;
+        self.writable()?;
         self.below.claim(claim).await
     }
     async fn take_over(&self, claim: &Claim, from: OwnerToken) -> Result<ClaimOutcome, StoreError> {
         self.readable(claim.key)?;
+        self.writable()?;
         self.below.take_over(claim, from).await
     }
     async fn renew(&self, claim: &Claim) -> Result<Hold, StoreError> {
+        self.writable()?;
         self.below.renew(claim).await
     }
     async fn complete(&self, claim: &Claim, attempt: u32, outcome: &Outcome) -> Result<Hold, StoreError> {
+        self.writable()?;
         let hold = self.below.complete(claim, attempt, outcome).await?;
         Ok(if self.has(Fault::TellsTheLate) || self.has(Fault::Replaces) { Hold::Held } else { hold })
     }
     async fn release(&self, claim: &Claim) -> Result<Hold, StoreError> {
+        self.writable()?;
         self.below.release(claim).await
     }
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
@@ -238,6 +259,7 @@ impl TransactionalStore for Ledger {
                         return Ok(Begun::InFlight { same_request });
                     }
                     Some(_) => {}
+                    None if self.has_one_writer && !state.held.is_empty() => {}
                     None => return self.open(&mut state, claim, from),
                 }
             }

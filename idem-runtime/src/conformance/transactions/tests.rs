@@ -22,6 +22,12 @@ async fn a_store_with_transactions_conforms_on_many_threads() {
     check_transactions(&harness(None, false)).await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_store_that_lets_one_transaction_write_at_a_time_conforms() {
+    let ledger = Ledger::with_one_writer();
+    check_transactions(&InLedger { ledger, wrap: |ledger| ledger, is_paused: false }).await;
+}
+
 #[cfg(all(feature = "cache", feature = "encryption"))]
 #[tokio::test(start_paused = true)]
 async fn wrapped_stores_conform() {
