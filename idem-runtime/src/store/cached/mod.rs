@@ -25,8 +25,8 @@ use records::{Asked, Records};
 /// - A record is kept when this process recorded it, and when it was found in the store. It is never kept for longer than
 ///   it lives: that is counted, by a clock that nobody sets, from the moment at which the store was asked, and a
 ///   hundredth of it is left to the store, for clocks that run at different speeds.
-/// - Bounded by bytes: heads and bodies, and 320 bytes for each record, which is what its administration takes at the most. What
-///   is asked for least makes room. A record of more than 4 MiB, or of more than half the bytes, is not kept.
+/// - Bounded by bytes: heads and bodies, and 320 bytes for each record, which is what its administration takes at the
+///   most. What is asked for least makes room. A record of more than 4 MiB, or of more than half the bytes, is not kept.
 /// - The fingerprint is judged as ever: another request under a cached key is refused with 422.
 /// - Finished requests are replayed from it while the store cannot be reached.
 /// - Each process has a cache of its own; there is nothing to invalidate. Clones share it.
