@@ -76,12 +76,12 @@ impl Outside {
     }
 }
 
-#[idempotent(ttl = "1h", lease = "500ms")]
+#[idempotent(ttl = "1h", lease = "2s")]
 async fn pay(State(outside): State<Outside>, execution: Execution) -> Result<(StatusCode, String), StatusCode> {
     outside.pay(&execution).await
 }
 
-#[idempotent(ttl = "1h", lease = "500ms", on_failure = "keep")]
+#[idempotent(ttl = "1h", lease = "2s", on_failure = "keep")]
 async fn pay_once(State(outside): State<Outside>, execution: Execution) -> Result<(StatusCode, String), StatusCode> {
     outside.pay(&execution).await
 }

@@ -5,7 +5,7 @@ use idem_tests::process::Program;
 use idem_tests::server::Seen;
 
 use super::Counts;
-use super::bed::{Bed, Kind, retry, send};
+use super::bed::{Bed, Kind, retry};
 
 pub(crate) const fn fault(_: Kind) -> &'static str {
     "the application is killed (`kill -9`) before and after the claim, the effect, the completion \
@@ -89,18 +89,18 @@ pub(crate) async fn run(kind: Kind) -> Counts {
             let key = format!("{policy:?}-{}", step.name());
             let first = outside.server_that_stops_at(step.name(), &bed.url()).await;
             let answered = killed_at(first, &outside, path, &key, step).await;
-            let retry = passing(&outside, retry(&second, path, &key)).await;
+            let retried = passing(&outside, retry(&second, path, &key)).await;
             let (told, effects) = promised(kind, policy, step);
-            assert_eq!(understood(&retry), told, "{key}");
+            assert_eq!(understood(&retried), told, "{key}");
             assert_eq!(bed.effects(&outside, &key).await, effects, "{key}");
             // And so it stays.
-            let again = passing(&outside, send(&second, path, &key)).await;
+            let again = passing(&outside, retry(&second, path, &key)).await;
             match told {
                 Told::Unknown => assert_eq!(understood(&again), Told::Unknown, "{key}"),
                 _ => counts.lost_records += usize::from(!again.replayed),
             }
             let differs = |one: &Seen| (one.status, &one.body) != (again.status, &again.body);
-            counts.changed_answers += usize::from(differs(&retry) || answered.as_ref().is_some_and(differs));
+            counts.changed_answers += usize::from(differs(&retried) || answered.as_ref().is_some_and(differs));
             counts.operations += 1;
             counts.repeated += bed.effects(&outside, &key).await.saturating_sub(1);
         }
@@ -110,19 +110,21 @@ pub(crate) async fn run(kind: Kind) -> Counts {
 
 /// Sends a request, and kills the server when it stands at `step`. Gives the answer, if there was one before.
 async fn killed_at(mut server: Program, outside: &Outside, path: &str, key: &str, step: Step) -> Option<Seen> {
-    let mut answer = tokio::spawn(send(&server, path, key));
     if step == Step::AfterAnswer {
-        let answer = passing(outside, async { (&mut answer).await.unwrap() }).await;
+        let answer = passing(outside, retry(&server, path, key)).await;
         assert_eq!((answer.status, answer.replayed), (201, false), "{key}");
         server.kill();
         return Some(answer);
     }
+    let mut answer = tokio::spawn(retry(&server, path, key));
     let stopped = loop {
-        let stopped = outside.next().await;
-        if stopped.step == step.name() {
-            break stopped;
+        tokio::select! {
+            early = &mut answer => panic!("answered before it stood at {key}: {early:?}"),
+            stopped = outside.next() => match stopped.step == step.name() {
+                true => break stopped,
+                false => stopped.go_on().await,
+            },
         }
-        stopped.go_on().await;
     };
     server.kill();
     drop(stopped);
