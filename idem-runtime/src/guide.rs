@@ -7,3 +7,7 @@ pub mod why_does_my_handler_not_compile {}
 /// Every misuse of the attribute, and what the compiler says to it.
 #[doc = include_str!("../docs/misuse.md")]
 pub mod misuses {}
+
+/// Faults that were tried, and what came of them.
+#[doc = include_str!("../docs/faults.md")]
+pub mod faults {}

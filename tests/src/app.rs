@@ -7,6 +7,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, post};
 use axum::{Json, Router};
+use idem_runtime::store::{CachedStore, EncryptedStore, EncryptionKey, Keyring};
 use idem_runtime::{Execution, Idempotency, MemoryStore, idempotent};
 use serde_json::{Value, json};
 
@@ -29,6 +30,17 @@ impl Bed {
         Self { idempotency: Idempotency::new(MemoryStore::new()), redis: None }
     }
 
+    /// In this process, encrypted, behind a cache: what answers most retries is the cache.
+    ///
+    /// # Panics
+    /// Never.
+    #[must_use]
+    pub fn dressed() -> Self {
+        let keyring = Keyring::new("2026-11", EncryptionKey::from_bytes([7; 32])).expect("an id");
+        let store = CachedStore::new(EncryptedStore::new(MemoryStore::new(), keyring), 64 * 1024 * 1024);
+        Self { idempotency: Idempotency::new(store), redis: None }
+    }
+
     /// In a `redis-server` of its own.
     ///
     /// # Panics
@@ -47,6 +59,12 @@ macro_rules! over_every_store {
             $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
             async fn $test() {
                 super::$test($crate::app::Bed::memory()).await;
+            })*
+        }
+        mod dressed {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test($crate::app::Bed::dressed()).await;
             })*
         }
         mod redis {

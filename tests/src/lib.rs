@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod gate;
+pub mod gated;
 pub mod http_conformance;
 pub mod outside;
 pub mod postgres_server;

@@ -61,10 +61,23 @@ impl Outside {
     /// # Panics
     /// When it does not start.
     pub async fn server_on(&self, store: &str) -> Program {
+        self.server_with(store, &[]).await
+    }
+
+    /// One that stops at this step of its store's too: see [`Gated`](crate::gated::Gated).
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn server_that_stops_at(&self, step: &str, store: &str) -> Program {
+        self.server_with(store, &["--stop-at", step]).await
+    }
+
+    async fn server_with(&self, store: &str, more: &[&str]) -> Program {
         let program = built("guarded-server");
         let gate = self.listener.local_addr().expect("an address").to_string();
         let effects = self.effects_file();
-        let arguments = ["--store", store, "--gate", &gate, "--effects", &effects.to_string_lossy()];
+        let effects = effects.to_string_lossy();
+        let arguments = [&["--store", store, "--gate", &gate, "--effects", &effects], more].concat();
         Program::start(&program, &arguments).await
     }
 

@@ -35,6 +35,8 @@
 //! ```
 //!
 //! For a real server, [`pass`](Harness::pass) sleeps, and a little longer than it was told.
+//!
+//! A store that has transactions which a handler writes in is judged by [`check_transactions`] too.
 
 use std::fmt;
 use std::future::{Future, poll_fn};
@@ -54,12 +56,16 @@ mod races;
 mod records;
 mod stage;
 mod takeovers;
+mod transactions;
 mod verdict;
 
+#[cfg(test)]
+pub(crate) mod ledger;
 #[cfg(test)]
 mod tests;
 
 use stage::Stage;
+pub use transactions::{TransactionalHarness, check_transactions, transaction_cases};
 pub use verdict::{Failure, Verdict};
 
 /// Gives the suite a store to judge, and lets its time pass.
@@ -163,7 +169,10 @@ impl<H: Harness> fmt::Debug for Case<H> {
 /// # Panics
 /// When at least one of them failed; the message names all that did, and what they say.
 pub async fn check<H: Harness>(harness: &H) {
-    let cases = cases::<H>();
+    check_all(harness, cases()).await;
+}
+
+async fn check_all<H: Harness>(harness: &H, cases: Vec<Case<H>>) {
     let mut failed = Vec::new();
     for case in &cases {
         if let Err(failure) = case.run(harness).await {
@@ -182,6 +191,7 @@ macro_rules! list {
         }),*]
     };
 }
+use list;
 
 /// Every case, in the order in which [`check`] runs them.
 #[must_use]

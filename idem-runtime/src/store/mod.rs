@@ -12,6 +12,8 @@ use bytes::Bytes;
 
 use crate::digest::{Fingerprint, RecordKey};
 
+#[cfg(feature = "cache")]
+mod cached;
 #[cfg(feature = "encryption")]
 mod encrypted;
 mod erased;
@@ -28,6 +30,8 @@ mod sqlite;
 mod stored;
 mod transaction;
 
+#[cfg(feature = "cache")]
+pub use cached::CachedStore;
 #[cfg(feature = "encryption")]
 pub use encrypted::{EncryptedStore, EncryptionKey, Keyring, KeyringError};
 pub(crate) use erased::ErasedStore;

@@ -12,10 +12,10 @@ use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use axum::routing::post;
 use clap::Parser;
-use idem_runtime::store::PostgresStore;
-use idem_runtime::{Execution, Idempotency, PostgresTransaction, PostgresTransactions, idempotent};
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use idem_runtime::store::{PostgresStore, RedisStore};
+use idem_runtime::{Execution, Idempotency, IdempotencyBuilder, PostgresTransaction, PostgresTransactions, idempotent};
+use idem_tests::gated::{self, Gated};
+use tokio::net::TcpListener;
 
 #[derive(Debug, Parser)]
 struct Options {
@@ -27,6 +27,9 @@ struct Options {
     /// Where effects are written.
     #[arg(long)]
     effects: PathBuf,
+    /// A step of the store's at which to stop too: `before-claim`, say.
+    #[arg(long)]
+    stop_at: Option<String>,
 }
 
 #[derive(Clone, Debug, FromRef)]
@@ -42,11 +45,8 @@ struct Outside {
 }
 
 impl Outside {
-    /// Says where the handler stands, and waits to be let on.
     async fn stop_at(&self, step: &str) -> std::io::Result<()> {
-        let mut gate = TcpStream::connect(self.gate).await?;
-        gate.write_all(format!("{step}\n").as_bytes()).await?;
-        gate.read_u8().await.map(drop)
+        gated::stop_at(self.gate, step).await
     }
 
     async fn charge(
@@ -76,12 +76,12 @@ impl Outside {
     }
 }
 
-#[idempotent(ttl = "1h", lease = "500ms")]
+#[idempotent(ttl = "1h", lease = "2s")]
 async fn pay(State(outside): State<Outside>, execution: Execution) -> Result<(StatusCode, String), StatusCode> {
     outside.pay(&execution).await
 }
 
-#[idempotent(ttl = "1h", lease = "500ms", on_failure = "keep")]
+#[idempotent(ttl = "1h", lease = "2s", on_failure = "keep")]
 async fn pay_once(State(outside): State<Outside>, execution: Execution) -> Result<(StatusCode, String), StatusCode> {
     outside.pay(&execution).await
 }
@@ -122,21 +122,35 @@ async fn pay_exactly_or_never(
     outside.charge(&mut tx, &execution).await
 }
 
-/// With longer deadlines than by default for PostgreSQL, whose connections are processes: the tests share two cores.
-async fn connect(store: &str) -> Result<Idempotency, Box<dyn std::error::Error>> {
-    if !store.starts_with("postgres://") {
-        return Ok(Idempotency::connect(store).await?);
+/// With longer deadlines than by default where the tests stop a call on its way, and for PostgreSQL, whose connections are
+/// processes: the tests share two cores.
+async fn connect(options: &Options) -> Result<Idempotency, Box<dyn std::error::Error>> {
+    let patient = |builder: IdempotencyBuilder| builder.store_timeout(Duration::from_secs(30)).build();
+    let store = &*options.store;
+    let stop_at = options.stop_at.clone();
+    match store.split(':').next() {
+        Some("postgres") => {
+            let builder = PostgresStore::builder(store).response_timeout(Duration::from_secs(20));
+            builder.migrate().await?;
+            let store = builder.connect().await?;
+            Ok(patient(match stop_at {
+                Some(step) => Idempotency::builder(Gated::with_transactions(store, options.gate, step)),
+                None => Idempotency::builder(store),
+            }))
+        }
+        Some("redis") if stop_at.is_some() => {
+            let store = RedisStore::connect(store).await?;
+            Ok(patient(Idempotency::builder(Gated::new(store, options.gate, stop_at.unwrap_or_default()))))
+        }
+        _ => Ok(Idempotency::connect(store).await?),
     }
-    let builder = PostgresStore::builder(store).response_timeout(Duration::from_secs(20));
-    builder.migrate().await?;
-    Ok(Idempotency::builder(builder.connect().await?).store_timeout(Duration::from_secs(30)).build())
 }
 
 #[tokio::main]
 #[allow(clippy::print_stdout, reason = "the address is this program's output")]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let options = Options::parse();
-    let idempotency = connect(&options.store).await?;
+    let idempotency = connect(&options).await?;
     let outside = Outside { gate: options.gate, effects: Arc::new(options.effects) };
     let state = AppState { idempotency: idempotency.clone(), outside: outside.clone() };
     let mut router = Router::new()

@@ -2,7 +2,6 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-mod conformance;
 mod connecting;
 mod faults;
 mod sweeping;
@@ -13,7 +12,6 @@ use std::time::Duration;
 use axum::Router;
 use axum::routing::post;
 use bytes::Bytes;
-use idem_runtime::conformance::{Damage, Harness, check};
 use idem_runtime::store::{
     Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, PostgresConnectError, PostgresStore, Store as _, StoreError,
 };

@@ -1,4 +1,4 @@
-//! The store's own rules, without a handler.
+//! What is PostgreSQL's own affair, without a handler; the rest is judged by the suite for stores with transactions.
 
 use bytes::Bytes;
 use idem_runtime::store::{
@@ -20,10 +20,6 @@ pub(super) fn claim() -> Claim {
     }
 }
 
-fn rival(claim: &Claim) -> Claim {
-    Claim { owner: OwnerToken::random(), ..*claim }
-}
-
 async fn stores(database: &PostgresServer) -> [PostgresStore; 2] {
     let builder = PostgresStore::builder(database.url()).response_timeout(Duration::from_secs(20));
     builder.migrate().await.unwrap();
@@ -36,95 +32,6 @@ pub(super) fn outcome() -> Outcome {
 
 pub(super) fn recording<'a>(claim: &'a Claim, attempt: u32, outcome: &'a Outcome) -> Option<Recording<'a>> {
     Some(Recording { claim, attempt, outcome })
-}
-
-#[tokio::test]
-async fn i44_whether_it_was_committed_is_not_said_before_it_has_ended() {
-    let database = PostgresServer::with(&["fsync=off"]).await;
-    let [store, other] = stores(&database).await;
-    let (kept, undone) = (claim(), claim());
-    let outcome = outcome();
-    for (claim, commits) in [(&kept, true), (&undone, false)] {
-        let Begun::Open { transaction, attempt: 1, .. } = store.begin(claim, None).await.unwrap() else { panic!() };
-        assert!(other.was_committed(claim).await.is_err());
-        match commits {
-            true => {
-                let recording = recording(claim, 1, &outcome);
-                assert_eq!(store.commit(transaction, Writes::Keep, recording).await.unwrap(), Committed::Yes);
-            }
-            false => store.roll_back(transaction).await,
-        }
-        assert_eq!(other.was_committed(claim).await.unwrap(), commits);
-        assert!(!other.was_committed(&rival(claim)).await.unwrap());
-    }
-}
-
-#[tokio::test]
-async fn an_abandoned_claim_is_taken_over_into_the_transaction() {
-    let database = PostgresServer::with(&["fsync=off"]).await;
-    let [store, _] = stores(&database).await;
-    let dead = Claim { lease: Duration::from_millis(1), ..claim() };
-    assert_eq!(store.claim(&dead).await.unwrap(), ClaimOutcome::Claimed { attempt: 1 });
-    let next = rival(&dead);
-    let holder = idem_tests::until("the lease's end", async || match store.begin(&next, None).await.unwrap() {
-        Begun::Abandoned(holder) => Some(holder),
-        _ => None,
-    })
-    .await;
-    assert_eq!((holder.owner, holder.attempt), (dead.owner, 1));
-    // By its very owner only.
-    assert!(matches!(store.begin(&next, Some(OwnerToken::random())).await.unwrap(), Begun::Abandoned(_)));
-    let Begun::Open { transaction, attempt, .. } = store.begin(&next, Some(dead.owner)).await.unwrap() else {
-        panic!()
-    };
-    assert_eq!(attempt, 2);
-    let outcome = outcome();
-    let committed = store.commit(transaction, Writes::Keep, recording(&next, attempt, &outcome)).await.unwrap();
-    assert_eq!(committed, Committed::Yes);
-    // I14: the dead owner comes back.
-    assert_eq!(store.complete(&dead, 1, &outcome).await.unwrap(), Hold::Lost);
-    let Begun::Completed(record) = store.begin(&rival(&dead), None).await.unwrap() else { panic!() };
-    assert_eq!((record.attempt, record.outcome), (2, outcome));
-}
-
-#[tokio::test]
-async fn a_claim_with_a_lease_stands_in_the_way_unless_it_is_ones_own() {
-    let database = PostgresServer::with(&["fsync=off"]).await;
-    let [store, other] = stores(&database).await;
-    let (mine, outcome) = (claim(), outcome());
-    assert_eq!(store.claim(&mine).await.unwrap(), ClaimOutcome::Claimed { attempt: 1 });
-    let theirs = Claim { fingerprint: Fingerprint::from_bytes([8; 32]), ..rival(&mine) };
-    assert!(matches!(other.begin(&rival(&mine), None).await.unwrap(), Begun::InFlight { same_request: true }));
-    assert!(matches!(other.begin(&theirs, None).await.unwrap(), Begun::InFlight { same_request: false }));
-    let Begun::Open { transaction, attempt: 1, .. } = store.begin(&mine, None).await.unwrap() else { panic!() };
-    assert_eq!(store.renew(&mine).await.unwrap(), Hold::Held);
-    assert_eq!(store.commit(transaction, Writes::Keep, recording(&mine, 1, &outcome)).await.unwrap(), Committed::Yes);
-    assert!(matches!(other.claim(&rival(&mine)).await.unwrap(), ClaimOutcome::Completed(_)));
-}
-
-#[tokio::test]
-async fn i13_of_a_transaction_and_a_claim_with_a_lease_one_is_recorded() {
-    let database = PostgresServer::with(&["fsync=off"]).await;
-    let [store, other] = stores(&database).await;
-    let (mine, outcome) = (claim(), outcome());
-    let theirs = rival(&mine);
-    let Begun::Open { transaction, .. } = store.begin(&mine, None).await.unwrap() else { panic!() };
-    // As in a service that goes over from the one way to the other.
-    assert_eq!(other.claim(&theirs).await.unwrap(), ClaimOutcome::Claimed { attempt: 1 });
-    assert_eq!(store.commit(transaction, Writes::Keep, recording(&mine, 1, &outcome)).await.unwrap(), Committed::No);
-    assert_eq!(other.complete(&theirs, 1, &outcome).await.unwrap(), Hold::Held);
-}
-
-#[tokio::test]
-async fn a_transaction_that_is_dropped_frees_its_key() {
-    let database = PostgresServer::with(&["fsync=off"]).await;
-    let [store, other] = stores(&database).await;
-    let mine = claim();
-    drop(store.begin(&mine, None).await.unwrap());
-    idem_tests::until("the key to be free", async || {
-        matches!(other.begin(&rival(&mine), None).await.unwrap(), Begun::Open { .. }).then_some(())
-    })
-    .await;
 }
 
 #[tokio::test]

@@ -126,26 +126,28 @@ $idem$;
 -- For a request that runs in a transaction: locks the key for the rest of this transaction, and says what there is.
 --
 -- The number of the attempt: nobody else holds the key and there is no record. -1, -2: somebody holds it, for the same
--- request or for another. -3: look at the row.
+-- request (or it cannot be told) or for another. -3: look at the row.
 --
 -- p_lock stands for the key, p_same for key and fingerprint. The second is taken first: whoever cannot get it knows that
--- the same request is running; who gets it, but not the first, that another one is. Two statements, lock and look: in one,
--- the look would be as old as the wait. A claim with a lease stands in the way unless p_owner holds it, or p_from did.
+-- the same request is running; who gets it, but not the first, that another one is. But whoever only looks holds them for
+-- a moment too: so what the row says goes first, and "another one" is said only where there is no row. Locked and looked
+-- at in several statements: in one, the look would be as old as the locks. A claim with a lease stands in the way unless
+-- p_owner holds it, or p_from did.
 CREATE OR REPLACE FUNCTION "idem"."records_begin_v2"(
     p_key bytea, p_lock bigint, p_same bigint, p_owner bytea, p_from bytea
 ) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $idem$
 DECLARE
+    v_same boolean;
+    v_locked boolean := false;
     v_now timestamptz;
     v_state text;
     v_owner bytea;
     v_attempt bigint;
     v_lease_ended boolean;
 BEGIN
-    IF NOT pg_try_advisory_xact_lock(p_same) THEN
-        RETURN -1;
-    END IF;
-    IF NOT pg_try_advisory_xact_lock(p_lock) THEN
-        RETURN -2;
+    v_same := pg_try_advisory_xact_lock(p_same);
+    IF v_same THEN
+        v_locked := pg_try_advisory_xact_lock(p_lock);
     END IF;
     v_now := clock_timestamp();
     SELECT t.state, t.owner, t.attempt, t.lease_until <= v_now
@@ -154,10 +156,12 @@ BEGIN
     WHERE t.key = p_key
       AND CASE t.state WHEN 'done' THEN t.expires ELSE t.lease_until + t.ttl * interval '1 ms' END > v_now;
     IF NOT FOUND THEN
-        RETURN 1;
-    ELSIF v_state = 'held' AND v_owner = p_owner THEN
+        RETURN CASE WHEN v_locked THEN 1 WHEN v_same THEN -2 ELSE -1 END;
+    ELSIF NOT v_locked AND v_state = 'held' AND v_lease_ended THEN
+        RETURN -1;
+    ELSIF v_locked AND v_state = 'held' AND v_owner = p_owner THEN
         RETURN v_attempt;
-    ELSIF v_state = 'held' AND v_owner = p_from AND v_lease_ended THEN
+    ELSIF v_locked AND v_state = 'held' AND v_owner = p_from AND v_lease_ended THEN
         RETURN v_attempt + 1;
     ELSE
         RETURN -3;

@@ -108,10 +108,12 @@ impl TransactionalStore for PostgresStore {
     }
 
     async fn was_committed(&self, claim: &Claim) -> Result<bool, StoreError> {
+        // Of the two locks that the transaction holds, the one for its request: a retry that comes at this moment is told
+        // that the request runs, and not that another one does.
         let parameters = || {
             Parameters::new()
                 .with(claim.key.as_bytes())
-                .with(self.lock(claim.key, b""))
+                .with(self.lock(claim.key, claim.fingerprint.as_bytes()))
                 .with(claim.owner.bits().to_be_bytes())
         };
         let row = self.ask(&self.inner.statements.ended, Repeat::Harmless, parameters).await?;

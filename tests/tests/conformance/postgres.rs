@@ -1,4 +1,6 @@
-//! The suite that judges a store.
+use idem_runtime::store::{PostgresStore, SqlxTransaction};
+use idem_tests::postgres_server::PostgresServer;
+use sqlx::Row as _;
 
 use super::*;
 
@@ -57,9 +59,44 @@ impl Harness for InPostgres {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn conformance() {
-    let server = PostgresServer::start().await;
+impl TransactionalHarness for InPostgres {
+    type Transaction = SqlxTransaction;
+
+    async fn write(
+        &self,
+        transaction: &mut SqlxTransaction,
+        effect: &str,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let insert = sqlx::query("INSERT INTO effects (effect) VALUES ($1)").bind(effect);
+        insert.execute(&mut **transaction).await?;
+        Ok(())
+    }
+
+    async fn count(&self, effect: &str) -> usize {
+        let sql = format!("SELECT count(*) FROM effects WHERE effect = '{effect}'");
+        usize::try_from(self.0.row(&sql).await.get::<i64, _>(0)).unwrap()
+    }
+}
+
+async fn server() -> InPostgres {
+    let server = PostgresServer::with(&["fsync=off"]).await;
     PostgresStore::builder(server.url()).migrate().await.unwrap();
-    check(&InPostgres(server)).await;
+    server.run("CREATE TABLE effects (effect text NOT NULL)").await;
+    InPostgres(server)
+}
+
+mod leases {
+    use super::in_every_dress;
+
+    in_every_dress!(check, tokio::test(flavor = "multi_thread", worker_threads = 2), super::server().await);
+}
+
+mod transactions {
+    use super::in_every_dress;
+
+    in_every_dress!(
+        check_transactions,
+        tokio::test(flavor = "multi_thread", worker_threads = 2),
+        super::server().await
+    );
 }

@@ -1,44 +1,19 @@
-//! The suite that judges a store, over the stores of this crate: with processes of their own where they have any.
-
-#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
-
-use std::time::Duration;
-
-use idem_runtime::RecordKey;
-use idem_runtime::conformance::{Damage, Harness, check};
-use idem_runtime::store::{MemoryStore, RedisStore};
+use idem_runtime::store::RedisStore;
 use idem_tests::redis_server::RedisServer;
 
-struct InMemory(MemoryStore);
-
-impl Harness for InMemory {
-    type Store = MemoryStore;
-
-    async fn store(&self) -> MemoryStore {
-        self.0.clone()
-    }
-
-    async fn pass(&self, time: Duration) {
-        tokio::time::advance(time).await;
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn memory() {
-    check(&InMemory(MemoryStore::new())).await;
-}
+use super::*;
 
 struct InRedis(RedisServer);
 
 impl InRedis {
     async fn run(&self, command: &str, arguments: &[&[u8]]) -> Vec<u8> {
-        let mut command = redis::cmd(command);
+        let mut command = ::redis::cmd(command);
         for argument in arguments {
             command.arg(*argument);
         }
-        let reply: redis::Value = command.query_async(&mut self.0.connection().await).await.unwrap();
+        let reply: ::redis::Value = command.query_async(&mut self.0.connection().await).await.unwrap();
         match reply {
-            redis::Value::BulkString(bytes) => bytes,
+            ::redis::Value::BulkString(bytes) => bytes,
             _ => Vec::new(),
         }
     }
@@ -97,7 +72,4 @@ impl Harness for InRedis {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn redis_server() {
-    check(&InRedis(RedisServer::start().await)).await;
-}
+in_every_dress!(check, tokio::test(flavor = "multi_thread", worker_threads = 2), InRedis(RedisServer::start().await));

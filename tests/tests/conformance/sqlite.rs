@@ -1,18 +1,19 @@
 use std::path::PathBuf;
-use std::time::Duration;
 
-use idem_runtime::conformance::{Damage, Harness, check};
-use idem_runtime::rusqlite::Connection;
-use idem_runtime::store::SqliteStore;
-use idem_runtime::{RecordKey, rusqlite};
+use idem_runtime::rusqlite::{self, Connection};
+use idem_runtime::store::{RusqliteTransaction, SqliteStore};
 use tempfile::TempDir;
+
+use super::*;
 
 /// A file that every store opens anew, as a process of its own would.
 struct InFile(TempDir);
 
 impl InFile {
     fn new() -> Self {
-        Self(TempDir::new().unwrap())
+        let file = Self(TempDir::new().unwrap());
+        file.connection().execute_batch("CREATE TABLE effects (effect TEXT NOT NULL)").unwrap();
+        file
     }
 
     fn path(&self) -> PathBuf {
@@ -57,7 +58,33 @@ impl Harness for InFile {
     }
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sqlite_file() {
-    check(&InFile::new()).await;
+impl TransactionalHarness for InFile {
+    type Transaction = RusqliteTransaction;
+
+    async fn write(
+        &self,
+        transaction: &mut RusqliteTransaction,
+        effect: &str,
+    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        let effect = effect.to_owned();
+        transaction.call(move |db| db.execute("INSERT INTO effects (effect) VALUES (?1)", [effect])).await?;
+        Ok(())
+    }
+
+    async fn count(&self, effect: &str) -> usize {
+        let count = "SELECT count(*) FROM effects WHERE effect = ?1";
+        self.connection().query_row(count, [effect], |row| row.get::<_, u32>(0)).unwrap() as usize
+    }
+}
+
+mod leases {
+    use super::in_every_dress;
+
+    in_every_dress!(check, tokio::test(flavor = "multi_thread", worker_threads = 2), super::InFile::new());
+}
+
+mod transactions {
+    use super::in_every_dress;
+
+    in_every_dress!(check_transactions, tokio::test(flavor = "multi_thread", worker_threads = 2), super::InFile::new());
 }

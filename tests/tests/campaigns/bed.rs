@@ -1,0 +1,126 @@
+//! The stores to run a campaign on.
+
+use std::time::Duration;
+
+use idem_tests::outside::Outside;
+use idem_tests::postgres_server::PostgresServer;
+use idem_tests::process::Program;
+use idem_tests::redis_server::RedisServer;
+use idem_tests::server::Seen;
+use idem_tests::soon;
+use sqlx::Row as _;
+
+/// A store, and how handlers use it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    Redis,
+    /// Encrypted, behind a cache.
+    RedisDressed,
+    /// By claims with a lease.
+    Postgres,
+    /// The handler writes in the record's own transaction.
+    PostgresTransactions,
+    /// The same, encrypted, behind a cache.
+    PostgresTransactionsDressed,
+}
+
+impl Kind {
+    pub(crate) fn title(self) -> &'static str {
+        match self {
+            Self::Redis => "Redis, `appendfsync always`",
+            Self::RedisDressed => "Redis, `appendfsync always`, encrypted, behind a cache",
+            Self::Postgres => "PostgreSQL",
+            Self::PostgresTransactions => "PostgreSQL, the record's own transaction",
+            Self::PostgresTransactionsDressed => "PostgreSQL, the record's own transaction, encrypted, behind a cache",
+        }
+    }
+
+    /// Whether effects are part of the record's transaction.
+    pub(crate) fn is_transactional(self) -> bool {
+        matches!(self, Self::PostgresTransactions | Self::PostgresTransactionsDressed)
+    }
+
+    /// A route of `guarded-server` whose `on_failure` is `"retry"`.
+    pub(crate) fn retrying(self) -> &'static str {
+        if self.is_transactional() { "/pay-exactly" } else { "/pay" }
+    }
+
+    /// One whose `on_failure` is `"keep"`.
+    pub(crate) fn keeping(self) -> &'static str {
+        if self.is_transactional() { "/pay-exactly-or-never" } else { "/pay-once" }
+    }
+}
+
+/// A store with its server, if it has one.
+#[derive(Debug)]
+pub(crate) struct Bed {
+    pub(crate) kind: Kind,
+    pub(crate) server: Server,
+}
+
+#[derive(Debug)]
+pub(crate) enum Server {
+    Redis(RedisServer),
+    Postgres(PostgresServer),
+}
+
+impl Bed {
+    /// One that loses nothing that it has acknowledged.
+    pub(crate) async fn new(kind: Kind) -> Self {
+        let server = match kind {
+            Kind::Redis | Kind::RedisDressed => Server::Redis(RedisServer::start().await),
+            Kind::Postgres | Kind::PostgresTransactions | Kind::PostgresTransactionsDressed => {
+                let server = PostgresServer::start().await;
+                server.run("CREATE TABLE charges (note text NOT NULL)").await;
+                Server::Postgres(server)
+            }
+        };
+        Self { kind, server }
+    }
+
+    pub(crate) fn url(&self) -> String {
+        match &self.server {
+            Server::Redis(server) => server.url(),
+            Server::Postgres(server) => server.url(),
+        }
+    }
+
+    /// How often `key` had its effect, by a handler of `guarded-server`.
+    pub(crate) async fn effects(&self, outside: &Outside, key: &str) -> usize {
+        match &self.server {
+            Server::Postgres(server) if self.kind.is_transactional() => {
+                let sql = format!("SELECT count(*) FROM charges WHERE note = '{key}'");
+                usize::try_from(server.row(&sql).await.get::<i64, _>(0)).unwrap()
+            }
+            _ => outside.effects().iter().filter(|effect| effect.split(' ').next() == Some(key)).count(),
+        }
+    }
+}
+
+pub(crate) fn send(server: &Program, path: &str, key: &str) -> impl Future<Output = Seen> + Send + 'static {
+    sent(format!("http://{}{path}", server.address), key.to_owned())
+}
+
+async fn sent(url: String, key: String) -> Seen {
+    Seen::of(reqwest::Client::new().post(url).header("idempotency-key", key)).await
+}
+
+/// Retries for as long as the key is held, and while a busy machine answers too late for a claim to be trusted.
+pub(crate) fn retry(server: &Program, path: &str, key: &str) -> impl Future<Output = Seen> + Send + 'static {
+    let (url, key) = (format!("http://{}{path}", server.address), key.to_owned());
+    soon("the key to be free", async move {
+        loop {
+            let seen = sent(url.clone(), key.clone()).await;
+            let is_for_now = match seen.status {
+                409 => seen.refusal() == "in_progress",
+                503 => seen.refusal() == "store_unavailable",
+                _ => false,
+            };
+            if !is_for_now {
+                return seen;
+            }
+            // As a client does.
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+}
