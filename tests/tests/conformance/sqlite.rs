@@ -32,7 +32,11 @@ impl Harness for InFile {
 
     async fn store(&self) -> SqliteStore {
         // Longer than by default: the tests share two cores, and four stores one lock.
-        SqliteStore::builder(self.path()).lock_wait(Duration::from_secs(30)).open().unwrap()
+        SqliteStore::builder(self.path())
+            .response_timeout(Duration::from_secs(8))
+            .hold(Duration::from_secs(60))
+            .open()
+            .unwrap()
     }
 
     async fn pass(&self, time: Duration) {

@@ -169,6 +169,7 @@ pub(super) async fn left_alone<H: TransactionalHarness>(stage: &Stage<'_, H>) ->
     let _ = transaction.write(stage, &effect).await;
     let (next, result, next_effect) = (Claim { lease: stage.claim().lease, ..rival(&hung) }, outcome(), self::effect());
     let mut heir = until_open(stage, stage.there(), &next, 1).await?;
+    let attempt = heir.attempt;
     heir.write(stage, &next_effect).await?;
     let committed = heir.commit(stage.there(), Writes::Keep, Some((&next, &result))).await?;
     same("the next one's commit", committed, Committed::Yes)?;
@@ -177,5 +178,5 @@ pub(super) async fn left_alone<H: TransactionalHarness>(stage: &Stage<'_, H>) ->
     same("was_committed", was_committed(stage, stage.here(), &hung).await?, false)?;
     effects(stage, &effect, 0).await?;
     effects(stage, &next_effect, 1).await?;
-    seen(stage, &next, &Entry::Completed(record(&next, 1, result))).await
+    seen(stage, &next, &Entry::Completed(record(&next, attempt, result))).await
 }

@@ -153,12 +153,16 @@ pub(super) async fn until_open<H: TransactionalHarness>(
     claim: &Claim,
     attempt: u32,
 ) -> Result<Open<H::Transaction>, Failure> {
+    let mut from = None;
     for _ in 0..TICKS {
-        match begin::<H>(store, claim, None).await? {
-            Begun::Open { transaction, attempt: found, .. } => {
+        match begin::<H>(store, claim, from).await? {
+            // One that held the key by a claim leaves that behind when nobody ended it.
+            Begun::Open { transaction, attempt: found, leased } => {
+                let attempt = if leased && from.is_some() { attempt + 1 } else { attempt };
                 return same("the attempt", found, attempt).map(|()| transaction);
             }
             Begun::InFlight { same_request: true } => stage.tick().await,
+            Begun::Abandoned(holder) => from = Some(holder.owner),
             other => return Err(Failure::new(format!("begin: expected Open at last, found {}", shown(&other)))),
         }
     }

@@ -30,7 +30,7 @@ pub enum Synchronous {
 pub struct SqliteStoreBuilder {
     path: PathBuf,
     synchronous: Synchronous,
-    lock_wait: Duration,
+    response_timeout: Duration,
     hold: Duration,
     readers: usize,
 }
@@ -40,7 +40,7 @@ impl SqliteStoreBuilder {
         Self {
             path: path.to_owned(),
             synchronous: Synchronous::Full,
-            lock_wait: Duration::from_millis(500),
+            response_timeout: Duration::from_millis(800),
             hold: Duration::from_secs(5),
             readers: 2,
         }
@@ -52,10 +52,11 @@ impl SqliteStoreBuilder {
         self
     }
 
-    /// How long another connection is waited for that has the database locked, to the millisecond. 500 ms unless said
-    /// otherwise: below the [deadline of one store call](crate::IdempotencyBuilder::store_timeout).
-    pub fn lock_wait(mut self, wait: Duration) -> Self {
-        self.lock_wait = wait.clamp(Duration::from_millis(1), Duration::from_secs(3_600));
+    /// How long one operation may take. 800 ms unless said otherwise: below the
+    /// [deadline of one store call](crate::IdempotencyBuilder::store_timeout). For at most half of that another connection
+    /// is waited for that has the database locked.
+    pub fn response_timeout(mut self, timeout: Duration) -> Self {
+        self.response_timeout = timeout.clamp(Duration::from_millis(2), Duration::from_secs(3_600));
         self
     }
 
@@ -78,8 +79,8 @@ impl SqliteStoreBuilder {
     /// # Errors
     /// [`SqliteOpenError`], when the file cannot be opened, written to or used.
     pub fn open(self) -> Result<SqliteStore, SqliteOpenError> {
-        let Self { path, synchronous, lock_wait, hold, readers } = self;
-        let startup = Startup { path: &path, lock_wait };
+        let Self { path, synchronous, response_timeout, hold, readers } = self;
+        let startup = Startup { path: &path, lock_wait: response_timeout / 2 };
         let db = startup.writer()?;
         let connections = (0..readers).map(|_| startup.reader()).collect::<Result<_, _>>()?;
         let guard = Guard::over(&db).map_err(|error| startup.failed(error))?;
@@ -91,6 +92,6 @@ impl SqliteStoreBuilder {
         let level = Level { machine, process: "NORMAL", now: "" };
         let writer = Writer::start(Desk { db, clock, guard }, level).map_err(SqliteOpenError::Threads)?;
         let readers = Readers::start(connections, clock).map_err(SqliteOpenError::Threads)?;
-        Ok(SqliteStore { inner: Arc::new(Inner { writer, readers, path, hold }) })
+        Ok(SqliteStore { inner: Arc::new(Inner { writer, readers, path, hold, response_timeout }) })
     }
 }

@@ -3,6 +3,7 @@
 //! From its first statement to its end the handler has the thread, and the database's only lock with it, to itself. Its
 //! writes lie behind a savepoint, so that they can be undone without anybody else's.
 
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::Duration;
 
@@ -11,7 +12,7 @@ use tokio::sync::oneshot;
 
 use super::fault::{Fault, store_error};
 use super::guard::SAVEPOINT;
-use super::row::{Owned, Prepared};
+use super::row::{Found, Owned, Prepared};
 use super::writer::{Answer, Desk};
 use crate::digest::RecordKey;
 use crate::store::stored::State;
@@ -35,12 +36,22 @@ pub(super) struct End {
 }
 
 /// The claim by which it holds its key.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 pub(super) struct Keyed {
     pub(super) key: RecordKey,
     pub(super) owner: OwnerToken,
-    /// Whether the claim was made for this transaction, and ends with it.
-    pub(super) is_its_own: bool,
+    pub(super) claimed: Claimed,
+}
+
+/// How the claim came about, which says what becomes of it when a transaction ends without a record.
+#[derive(Clone)]
+pub(super) enum Claimed {
+    /// Before the transaction: it stays.
+    Before,
+    /// For the transaction, where nothing was: it goes.
+    Fresh,
+    /// For the transaction, from somebody who had abandoned it: that is there again.
+    From(Arc<Found>),
 }
 
 pub(super) struct Entered {
@@ -77,10 +88,10 @@ impl Entered {
                 Ok(Statement::End(end)) => return Some(self.end(desk, end)),
                 Ok(Statement::Abandon) | Err(RecvTimeoutError::Disconnected) => {
                     undo(&desk.db);
-                    if let Some(Keyed { key, owner, is_its_own: true }) = self.keyed
-                        && let Err(error) = release(desk, key, owner)
+                    if let Some(keyed) = &self.keyed
+                        && let Err(error) = keyed.give_back(desk)
                     {
-                        tracing::warn!(%key, %error, "a claim could not be released");
+                        tracing::warn!(key = %keyed.key, %error, "a claim could not be given back");
                     }
                     return None;
                 }
@@ -112,18 +123,43 @@ impl Entered {
         if writes == Writes::Discard {
             db.execute_batch(&format!("ROLLBACK TO {SAVEPOINT}")).map_err(store_error)?;
         }
-        if let Some(Keyed { key, owner, is_its_own }) = self.keyed {
+        if let Some(keyed) = &self.keyed {
             let now = clock.now();
             // Whoever lost the claim has written nothing.
-            match (Owned::find(db, key, owner, now)?, record) {
-                (Some(owned), Some(record)) if owned.state == State::Held => record.record(db, &owned, now)?,
-                (Some(owned), None) if owned.state == State::Held && is_its_own => owned.remove(db)?,
-                (Some(owned), None) if owned.state == State::Held => {}
-                _ => return Ok(Committed::No),
+            let Some(owned) = Owned::find(db, keyed.key, keyed.owner, now)?.filter(|owned| owned.state == State::Held)
+            else {
+                return Ok(Committed::No);
+            };
+            match record {
+                Some(record) => record.record(db, &owned, now)?,
+                None => keyed.end(db, &owned)?,
             }
         }
         db.execute_batch(&format!("RELEASE {SAVEPOINT}")).map_err(store_error)?;
         Ok(Committed::Yes)
+    }
+}
+
+impl Keyed {
+    /// Whether the claim ends with the transaction.
+    pub(super) fn is_its_own(&self) -> bool {
+        !matches!(self.claimed, Claimed::Before)
+    }
+
+    /// Ends the claim, if it is still its owner's, of a transaction that has left nothing.
+    pub(super) fn give_back(&self, desk: &Desk) -> Result<(), StoreError> {
+        match Owned::find(&desk.db, self.key, self.owner, desk.clock.now())? {
+            Some(owned) if owned.state == State::Held => self.end(&desk.db, &owned),
+            _ => Ok(()),
+        }
+    }
+
+    fn end(&self, db: &Connection, owned: &Owned) -> Result<(), StoreError> {
+        match &self.claimed {
+            Claimed::Before => Ok(()),
+            Claimed::Fresh => owned.remove(db),
+            Claimed::From(found) => found.put_back(db),
+        }
     }
 }
 

@@ -27,13 +27,14 @@ mod writer;
 
 pub use builder::{SqliteStoreBuilder, Synchronous};
 use clock::{Clock, Now};
+use entered::Claimed;
 pub use error::{SqliteError, SqliteOpenError};
-use fault::store_error;
+use fault::{Fault, store_error};
 use guard::SAVEPOINT;
 use reader::Readers;
 use row::{Found, Owned, Prepared};
 pub use transaction::RusqliteTransaction;
-use writer::{Desk, Survives, Writer, answered};
+use writer::{Desk, Survives, Writer};
 
 /// Keeps everything in a SQLite database, in a file of its own or in the application's.
 ///
@@ -48,8 +49,8 @@ use writer::{Desk, Survives, Writer, answered};
 ///   held them has ended too.
 /// - Leases are judged by the time since the machine was started, which nobody can set; after a restart all of them have
 ///   ended. Records end by the wall clock.
-/// - Another connection that keeps the database locked is waited for, for at most the
-///   [lock wait](SqliteStoreBuilder::lock_wait); then requests are refused with 503, and nothing runs.
+/// - Another connection that keeps the database locked is waited for, for at most half of the
+///   [response timeout](SqliteStoreBuilder::response_timeout); then requests are refused with 503, and nothing runs.
 /// - Finished requests are replayed also while nothing can be written, on a full disk for instance. Like PostgreSQL it cannot
 ///   promise that a running request is recorded on a full disk.
 /// - Rows that have ended are removed a few at a time with other changes, and by [`sweep`](Self::sweep). Their place in the
@@ -87,6 +88,7 @@ struct Inner {
     path: PathBuf,
     /// How long a handler may keep the thread that writes waiting.
     hold: Duration,
+    response_timeout: Duration,
 }
 
 impl SqliteStore {
@@ -211,6 +213,15 @@ impl SqliteStore {
         }
     }
 
+    /// Waits for an answer, but not behind a handler that keeps the thread for itself, or a lock that nobody gives up.
+    async fn answered<T>(&self, waiting: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+        let within = self.inner.response_timeout;
+        match tokio::time::timeout(within, waiting).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(Fault::Stopped.into_store_error())),
+            Err(_) => Err(StoreError::TimedOut(within)),
+        }
+    }
+
     fn writer(&self) -> &Writer {
         &self.inner.writer
     }
@@ -227,16 +238,16 @@ impl SqliteStore {
     ) -> Result<T, StoreError> {
         let (answer, waiting) = oneshot::channel();
         self.writer().change(survives, answer, change);
-        answered(waiting).await
+        self.answered(waiting).await
     }
 
-    /// Claims the entry, or takes it over `from` somebody, and says what there is, and whether a claim was made just now.
+    /// Claims the entry, or takes it over `from` somebody, and says what there is, and how the claim came about.
     async fn seize<T: Send + 'static>(
         &self,
         claim: &Claim,
         from: Option<OwnerToken>,
         survives: Survives,
-        say: impl FnOnce(ClaimOutcome, bool) -> T + Send + 'static,
+        say: impl FnOnce(ClaimOutcome, Claimed) -> T + Send + 'static,
     ) -> Result<T, StoreError> {
         let (answer, waiting) = oneshot::channel();
         let (claim, writer) = (*claim, self.writer().clone());
@@ -247,15 +258,15 @@ impl SqliteStore {
             match Found::find(db, claim.key).map(|found| found.filter(|found| !found.is_over(now))) {
                 Err(error) => drop(answer.send(Err(error))),
                 Ok(Some(found)) if !may_be_had(&found, &claim, from, now) => {
-                    drop(answer.send(Ok(say(outcome_of(found.into_entry(now)), false))));
+                    drop(answer.send(Ok(say(outcome_of(found.into_entry(now)), Claimed::Before))));
                 }
                 Ok(_) => writer.change(survives, answer, move |desk| {
-                    let (outcome, is_new) = claim_now(desk, &claim, from, &fresh)?;
-                    Ok(say(outcome, is_new))
+                    let (outcome, claimed) = claim_now(desk, &claim, from, &fresh)?;
+                    Ok(say(outcome, claimed))
                 }),
             }
         }));
-        answered(waiting).await
+        self.answered(waiting).await
     }
 }
 
@@ -269,23 +280,23 @@ fn claim_now(
     claim: &Claim,
     from: Option<OwnerToken>,
     fresh: &Prepared,
-) -> Result<(ClaimOutcome, bool), StoreError> {
+) -> Result<(ClaimOutcome, Claimed), StoreError> {
     let (db, now) = (&desk.db, desk.clock.now());
     Ok(match Found::find(db, claim.key)? {
         Some(found) if !found.is_over(now) => {
             if found.is_claim_of(claim.owner) {
-                (ClaimOutcome::Claimed { attempt: found.attempt() }, false)
+                (ClaimOutcome::Claimed { attempt: found.attempt() }, Claimed::Before)
             } else if may_be_had(&found, claim, from, now) {
                 let attempt = found.attempt().saturating_add(1);
                 found.replace(db, claim, attempt, now)?;
-                (ClaimOutcome::Claimed { attempt }, true)
+                (ClaimOutcome::Claimed { attempt }, Claimed::From(Arc::new(found)))
             } else {
-                (outcome_of(found.into_entry(now)), false)
+                (outcome_of(found.into_entry(now)), Claimed::Before)
             }
         }
         over => {
             fresh.claim(db, over.as_ref(), claim, now)?;
-            (ClaimOutcome::Claimed { attempt: 1 }, true)
+            (ClaimOutcome::Claimed { attempt: 1 }, Claimed::Fresh)
         }
     })
 }
@@ -354,7 +365,7 @@ impl Store for SqliteStore {
             let found = Found::find(db, key).map(|found| found.filter(|found| !found.is_over(now)));
             drop(answer.send(found.map(|found| found.map(|found| found.into_entry(now)))));
         }));
-        answered(waiting).await
+        self.answered(waiting).await
     }
 
     fn transactional(&self) -> Option<Transactional<'_>> {

@@ -12,6 +12,7 @@ use crate::store::{Claim, Entry, Outcome, OwnerToken, StoreError};
 
 /// A whole row, as it was written.
 pub(super) struct Found {
+    key: RecordKey,
     id: i64,
     stored: Stored,
     times: Times,
@@ -54,7 +55,7 @@ impl Found {
         if stored.digest(key) != exact(row, 7)? {
             return Err(StoreError::corrupt("it was damaged, or written under another key"));
         }
-        Ok(Self { id: integer(row, 0)?, stored, times: times(row, 10)? })
+        Ok(Self { key, id: integer(row, 0)?, stored, times: times(row, 10)? })
     }
 
     pub(super) fn is_over(&self, now: Now) -> bool {
@@ -79,6 +80,11 @@ impl Found {
             expires_in: self.times.left(self.stored.ttl, now),
         };
         self.stored.into_entry(time)
+    }
+
+    /// Writes it again as it was found.
+    pub(super) fn put_back(&self, db: &Connection) -> Result<(), StoreError> {
+        Prepared::of(self.key, self.stored.clone()).put(db, self.id, self.times)
     }
 
     /// Writes a claim in this one's place.

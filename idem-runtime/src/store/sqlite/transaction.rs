@@ -9,10 +9,11 @@ use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::SqliteStore;
-use super::entered::{End, Entered, Keyed, Statement, release};
+use super::entered::{End, Entered, Keyed, Statement};
 use super::error::SqliteError;
+use super::fault::Fault;
 use super::row::Prepared;
-use super::writer::{Job, Survives, Writer, answered};
+use super::writer::{Job, Survives, Writer};
 use crate::store::stored::Stored;
 use crate::store::{
     Begun, Claim, ClaimOutcome, Committed, OwnerToken, Recording, StoreError, TransactionalStore, Writes,
@@ -98,7 +99,7 @@ impl RusqliteTransaction {
                 let (way, statements) = channel();
                 // Before the thread is told, so that it need not wait for it.
                 let _ = way.send(statement);
-                let entered = Entered { keyed: self.keyed, statements, hold: self.hold };
+                let entered = Entered { keyed: self.keyed.clone(), statements, hold: self.hold };
                 let is_told = self.writer.send(Job::Enter(entered)).is_ok();
                 self.way = Way::Entered(way);
                 is_told
@@ -117,12 +118,12 @@ impl RusqliteTransaction {
         self.way = Way::Ended;
         // The claim went with it.
         self.keyed = None;
-        answered(answered_with).await
+        answered_with.await.unwrap_or_else(|_| Err(Fault::Stopped.into_store_error()))
     }
 
     /// Whether there is nothing that its end would change.
     fn is_empty(&self) -> bool {
-        matches!(self.way, Way::NotEntered) && !self.keyed.is_some_and(|keyed| keyed.is_its_own)
+        matches!(self.way, Way::NotEntered) && !self.keyed.as_ref().is_some_and(Keyed::is_its_own)
     }
 }
 
@@ -133,10 +134,10 @@ impl Drop for RusqliteTransaction {
         {
             return;
         }
-        if let Some(Keyed { key, owner, is_its_own: true }) = self.keyed {
+        if let Some(keyed) = self.keyed.take().filter(Keyed::is_its_own) {
             // Nobody waits for it; at the worst the lease ends.
             let (answer, _) = oneshot::channel();
-            self.writer.change(Survives::Process, answer, move |desk| release(desk, key, owner).map(drop));
+            self.writer.change(Survives::Process, answer, move |desk| keyed.give_back(desk));
         }
     }
 }
@@ -154,9 +155,9 @@ impl TransactionalStore for SqliteStore {
         let (writer, hold) = (self.writer().clone(), self.hold(claim.lease));
         let Claim { key, owner, fingerprint, .. } = *claim;
         // Made by the thread that makes the claim: if nobody waits for it any more, it is dropped, and releases it again.
-        self.seize(claim, from, Survives::Process, move |outcome, is_its_own| match outcome {
+        self.seize(claim, from, Survives::Process, move |outcome, claimed| match outcome {
             ClaimOutcome::Claimed { attempt } => {
-                let keyed = Some(Keyed { key, owner, is_its_own });
+                let keyed = Some(Keyed { key, owner, claimed });
                 let transaction = RusqliteTransaction::new(writer, keyed, hold);
                 Begun::Open { transaction, attempt, leased: true }
             }

@@ -242,8 +242,3 @@ impl Thread {
         }
     }
 }
-
-/// What a thread's end means to whoever waits for an answer.
-pub(super) async fn answered<T>(answer: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
-    answer.await.unwrap_or_else(|_| Err(Fault::Stopped.into_store_error()))
-}
