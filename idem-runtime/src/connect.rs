@@ -65,7 +65,10 @@ impl Idempotency {
     /// | URL | store | feature |
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`] | |
-    /// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | `RedisStore` | `redis` |
+    /// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | `RedisStore` on one server | `redis` |
+    /// | `redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]..]/SERVICE[/DB]` | `RedisStore` on the primary that sentinels name | `redis` |
+    /// | `redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]..]` | `RedisStore` on a cluster | `redis` |
+    /// | `rediss://..`, `rediss+sentinel://..`, `rediss+cluster://..` | the same, with TLS | `redis-tls` |
     /// | `postgres://[USER:PASSWORD@]HOST[:PORT]/DATABASE` | `PostgresStore`; makes its tables if they are missing | `postgres` |
     ///
     /// # Errors
@@ -87,7 +90,8 @@ impl Idempotency {
         let scheme = url.split(':').next().unwrap_or_default();
         match scheme {
             "memory" => Ok(Self::new(MemoryStore::new())),
-            "redis" | "rediss" => redis(url, scheme).await,
+            "redis" | "redis+sentinel" | "redis+cluster" | "redis+unix" => redis(url, scheme, "redis").await,
+            "rediss" | "rediss+sentinel" | "rediss+cluster" => redis(url, scheme, "redis-tls").await,
             "postgres" | "postgresql" => postgres(url, scheme).await,
             _ => Err(ConnectError::UnknownUrl { scheme: scheme.chars().take(20).collect() }),
         }
@@ -95,14 +99,17 @@ impl Idempotency {
 }
 
 #[cfg(feature = "redis")]
-async fn redis(url: &str, _: &str) -> Result<Idempotency, ConnectError> {
+async fn redis(url: &str, scheme: &str, feature: &'static str) -> Result<Idempotency, ConnectError> {
+    if feature == "redis-tls" && !cfg!(feature = "redis-tls") {
+        return Err(ConnectError::NotBuiltIn { scheme: scheme.to_owned(), feature });
+    }
     let store = crate::store::RedisStore::connect(url).await.map_err(ConnectError::Redis)?;
     Ok(Idempotency::new(store))
 }
 
 #[cfg(not(feature = "redis"))]
-async fn redis(_: &str, scheme: &str) -> Result<Idempotency, ConnectError> {
-    Err(ConnectError::NotBuiltIn { scheme: scheme.to_owned(), feature: "redis" })
+async fn redis(_: &str, scheme: &str, feature: &'static str) -> Result<Idempotency, ConnectError> {
+    Err(ConnectError::NotBuiltIn { scheme: scheme.to_owned(), feature })
 }
 
 #[cfg(feature = "postgres")]

@@ -196,6 +196,42 @@ async fn i48_a_replica_is_refused() {
 }
 
 #[tokio::test]
+async fn i48_a_server_that_becomes_a_replica_is_left() {
+    let (server, other) = (RedisServer::with(&[]).await, RedisServer::with(&[]).await);
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let one = claim();
+    let _ = store.claim(&one).await.unwrap();
+    // The connection stays, and what it reads from now on is another server's.
+    server.command::<()>(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]).await;
+    let error = until("a refusal", async || store.claim(&claim()).await.err()).await;
+    assert!(error.is_transient(), "{error:?}");
+    // Nothing is read there either.
+    let error = store.look_up(one.key).await.unwrap_err();
+    assert!(error.to_string().contains("replica"), "{error}");
+    server.command::<()>(&["REPLICAOF", "NO", "ONE"]).await;
+    works_again(&store).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_still_loading_is_waited_for() {
+    // Slow to load, and ready to say so.
+    let slow = ["--key-load-delay", "5000", "--loading-process-events-interval-bytes", "1024"];
+    let server = RedisServer::with(&[&["--enable-debug-command", "yes"], &slow[..]].concat()).await;
+    let store = patient(&server).await;
+    server.command::<()>(&["DEBUG", "POPULATE", "200"]).await;
+    let one = claim();
+    // Its answer takes longer than this client waits.
+    let reload = async { drop(server.try_command::<()>(&["DEBUG", "RELOAD"]).await) };
+    let claimed = async {
+        until("it loads", async || (server.info("loading").await? == "1").then_some(())).await;
+        store.claim(&one).await.unwrap()
+    };
+    let ((), claimed) = tokio::join!(reload, claimed);
+    assert_eq!(claimed, ClaimOutcome::Claimed { attempt: 1 });
+    assert!(server.info("errorstat_LOADING").await.is_some(), "it was told to wait");
+}
+
+#[tokio::test]
 async fn a_user_with_few_rights_is_enough() {
     let server = RedisServer::with(&[]).await;
     server

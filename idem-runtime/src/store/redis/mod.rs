@@ -4,35 +4,44 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::RedisError;
-use ::redis::aio::ConnectionManager;
-
 use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, span};
 use crate::digest::RecordKey;
 
 mod builder;
 mod calls;
+mod cluster;
+mod dial;
 mod error;
 mod fault;
+mod hello;
 mod link;
+mod own;
 mod reading;
+mod request;
 mod script;
+mod slots;
 mod startup;
+mod tls;
+mod topology;
+mod url;
 mod value;
+mod way;
 
 pub use builder::RedisStoreBuilder;
 pub use error::RedisConnectError;
-use link::Link;
+use fault::Fault;
 use reading::{Left, Reading, Snapshot};
+use topology::Topology;
 use value::{Marker, Value};
 
 /// How often a claim is tried when the entry is gone each time it is looked at again.
 const TRIES: usize = 8;
 
-/// Keeps everything in Redis (7.0 or later) or Valkey (7.2 or later).
+/// Keeps everything in Redis (7.0 or later) or Valkey (7.2 or later): on one server, on the primary that sentinels name, or
+/// on a cluster.
 ///
-/// For any number of processes. What survives a crash of the server is what the server persisted; a failover can lose
-/// the newest writes, and then a request may run twice.
+/// For any number of processes. What survives a crash of the server is what the server persisted. A failover can lose the
+/// newest writes, and then a request may run twice.
 ///
 /// - One string per record, named `idem:` and 64 hexadecimal digits. What is in it begins with a line of text that can be
 ///   read with `redis-cli`; nothing of the client's key or of the caller is in there, only digests.
@@ -42,10 +51,33 @@ const TRIES: usize = 8;
 ///   unless [`allow_eviction`](RedisStoreBuilder::allow_eviction) insists.
 /// - When its memory is full, running requests are still recorded and finished ones still replayed; new ones are refused
 ///   with [`StoreError::Full`].
-/// - One connection, shared by all, made again by itself when it is lost. It speaks to one server: give it the primary,
-///   not a node of a cluster.
+/// - One connection to each server, shared by all, made again by itself when it is lost. Nothing is ever read from a
+///   replica.
 ///
-/// Clones share the connection.
+/// Clones share the connections.
+///
+/// # URLs
+///
+/// | URL | what is there |
+/// |---|---|
+/// | `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` | one server |
+/// | `redis+unix:///PATH` | one server, by its socket |
+/// | `redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]..]/SERVICE[/DATABASE]` | sentinels, which know the primary of this service |
+/// | `redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]..]` | nodes of a cluster, of which one is enough to find the others |
+/// | `rediss://..`, `rediss+sentinel://..`, `rediss+cluster://..` | the same, encrypted (feature `redis-tls`) |
+///
+/// What is in a user name or a password that means something in a URL is percent-encoded. `valkey` may stand for `redis`.
+///
+/// # Rights
+///
+/// A user needs no more than this (`ACL SETUSER`), `idem:` being the [prefix](RedisStoreBuilder::prefix):
+///
+/// ```text
+/// ~idem:* +set +get +pttl +getrange +pexpire +del +evalsha +eval
+/// ```
+///
+/// In a cluster also `+cluster|slots +asking`. With `+info`, or `+config|get`, the store
+/// can see for itself that the server does not evict. At the sentinels: `+sentinel|get-master-addr-by-name`.
 ///
 /// # Examples
 ///
@@ -55,6 +87,7 @@ const TRIES: usize = 8;
 /// # async fn example() -> Result<(), idem_runtime::store::RedisConnectError> {
 /// let store = RedisStore::connect("redis://localhost").await?;
 /// let other = RedisStore::builder("redis://:secret@cache:6379/2").prefix("shop:idem:").connect().await?;
+/// let watched = RedisStore::connect("redis+sentinel://one,two,three/shop").await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -64,14 +97,14 @@ pub struct RedisStore {
 }
 
 struct Inner {
-    link: Link,
+    topology: Topology,
     address: String,
     prefix: String,
     response_timeout: Duration,
 }
 
 impl RedisStore {
-    /// Connects to the server at `url`, `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, with every default.
+    /// Connects to what is at `url`, with every default.
     ///
     /// # Errors
     /// As [`RedisStoreBuilder::connect`].
@@ -79,27 +112,22 @@ impl RedisStore {
         Self::builder(url).connect().await
     }
 
-    /// Settings of your own for the server at `url`.
+    /// Settings of your own for what is at `url`.
     pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
         RedisStoreBuilder::new(url)
     }
 
-    fn new(link: Link, address: String, prefix: String, response_timeout: Duration) -> Self {
-        Self { inner: Arc::new(Inner { link, address, prefix, response_timeout }) }
-    }
-
-    fn connection(&self) -> ConnectionManager {
-        self.inner.link.manager()
+    fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
     }
 
     fn name_of(&self, key: RecordKey) -> String {
         format!("{}{key}", self.inner.prefix)
     }
 
-    /// What a failed command means to the caller, and to the connection.
-    fn failed(&self, error: &RedisError) -> StoreError {
-        self.inner.link.heed(error);
-        fault::store_error(error, self.inner.response_timeout)
+    /// What a fault means to the caller.
+    fn failed(&self, fault: Fault) -> StoreError {
+        fault.into_store_error(self.inner.response_timeout)
     }
 
     /// The claim under `key`, if `owner` holds it and their lease has ended.
@@ -122,7 +150,7 @@ impl Store for RedisStore {
         let new = Value::pending(claim, 1);
         let encoded = new.encode(claim.key);
         for _ in 0..TRIES {
-            let Some((value, left)) = self.put(claim.key, &encoded, new.lifetime()).await? else {
+            let Some((value, left)) = self.put(claim.key, &encoded, new.lifetime(), None).await? else {
                 return Ok(ClaimOutcome::Claimed { attempt: 1 });
             };
             let doubtful = match reading::answer(value, left, claim.owner, Snapshot::Torn) {
@@ -151,23 +179,21 @@ impl Store for RedisStore {
     }
 
     async fn renew(&self, claim: &Claim) -> Result<Hold, StoreError> {
-        let pending = value::prefix(Marker::Pending, claim.owner);
-        self.change(&script::RENEW, claim.key, &(pending, span::millis(claim.lease))).await
+        let arguments = (value::prefix(Marker::Pending, claim.owner), span::millis(claim.lease));
+        self.change(&script::RENEW, claim.key, &arguments, None).await.map(Hold::from)
     }
 
-    // A server that has `SET .. IFEQ` could do this without a script, given the claim as it was written: faster where
-    // bodies are large.
     async fn complete(&self, claim: &Claim, attempt: u32, outcome: &Outcome) -> Result<Hold, StoreError> {
         let record = Value::completed(claim, attempt, outcome)?;
         let pending = value::prefix(Marker::Pending, claim.owner);
         let completed = value::prefix(Marker::Completed, claim.owner);
         let arguments = (pending, completed, record.encode(claim.key), record.lifetime());
-        self.change(&script::COMPLETE, claim.key, &arguments).await
+        self.change(&script::COMPLETE, claim.key, &arguments, None).await.map(Hold::from)
     }
 
     async fn release(&self, claim: &Claim) -> Result<Hold, StoreError> {
         let pending = value::prefix(Marker::Pending, claim.owner);
-        self.change(&script::RELEASE, claim.key, &(pending,)).await
+        self.change(&script::RELEASE, claim.key, &(pending,), None).await.map(Hold::from)
     }
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
@@ -175,8 +201,8 @@ impl Store for RedisStore {
         if let Reading::Sure(entry) = reading::look(value, left, Snapshot::Torn) {
             return Ok(Some(entry));
         }
-        let settled = self.settle(key, None).await?;
-        Ok(settled.and_then(|(value, left)| reading::look(value, left, Snapshot::Atomic).sure()))
+        let Some((value, left)) = self.settle(key, None).await? else { return Ok(None) };
+        Ok(reading::look(value, left, Snapshot::Atomic).sure())
     }
 }
 
