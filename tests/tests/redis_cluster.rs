@@ -108,6 +108,25 @@ async fn i50_a_slot_moves_to_another_node_under_load() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i49_i50_a_killed_primary_is_replaced_by_its_replica() {
+    let mut cluster = RedisCluster::start(3, true).await;
+    let store =
+        RedisStore::builder(cluster.url()).wait_replicas(1, Duration::from_millis(200)).connect().await.unwrap();
+    let load = Load::begin(store, 16).await;
+    load.goes_on(300).await;
+    cluster.nodes[0].kill();
+    idem_tests::until("the replica's promotion", async || {
+        (cluster.nodes[3].info("role").await? == "master").then_some(())
+    })
+    .await;
+    // It comes back as the replica of its replica, without which nothing there could be confirmed.
+    cluster.nodes[0].restart().await;
+    load.goes_on(600).await;
+    assert!(load.refusals() > 0, "nobody was let in while nothing could be confirmed");
+    load.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_node_that_is_gone_takes_only_its_own_keys_along() {
     let mut cluster = RedisCluster::start(3, false).await;
     cluster.everywhere(&["CONFIG", "SET", "cluster-require-full-coverage", "no"]).await;

@@ -106,6 +106,26 @@ impl Ground for Cluster {
     }
 }
 
+/// A primary, and a replica that has to confirm everything.
+struct Confirmed {
+    primary: RedisServer,
+    _replica: RedisServer,
+}
+
+impl Ground for Confirmed {
+    fn builder(&self) -> RedisStoreBuilder {
+        RedisStore::builder(self.primary.url()).wait_replicas(1, Duration::from_secs(5))
+    }
+
+    async fn run(&self, words: &[&[u8]]) -> redis::Value {
+        self.primary.try_command(words).await.unwrap()
+    }
+
+    async fn set_limit(&self, bytes: &str) {
+        self.primary.command::<()>(&["CONFIG", "SET", "maxmemory", bytes]).await;
+    }
+}
+
 struct Behind(Watched);
 
 impl Ground for Behind {
@@ -146,4 +166,11 @@ async fn encrypted() {
         RedisStore::builder(url).tls_root_certificate(certificates.authority())
     };
     check(&On(Server(server, reach))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i49_confirmed_by_a_replica() {
+    let primary = RedisServer::with(&["--repl-diskless-sync-delay", "0"]).await;
+    let replica = RedisServer::with(&["--replicaof", "127.0.0.1", &primary.port().to_string()]).await;
+    check(&On(Confirmed { primary, _replica: replica })).await;
 }

@@ -22,6 +22,24 @@ fn claim() -> Claim {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i49_a_killed_primary_loses_nothing_that_a_replica_has_confirmed() {
+    let mut watched = Watched::with(1, &[]).await;
+    let store =
+        RedisStore::builder(watched.url()).wait_replicas(1, Duration::from_millis(200)).connect().await.unwrap();
+    let load = Load::begin(store, 16).await;
+    load.goes_on(300).await;
+    let first = watched.primary().await;
+    watched.servers[first].kill();
+    let second = watched.another_primary(first).await;
+    assert_ne!(first, second);
+    // It has the old data, and takes itself for the primary until the sentinels tell it otherwise.
+    watched.servers[first].restart().await;
+    load.goes_on(300).await;
+    assert!(load.refusals() > 0, "nobody was let in while nothing could be confirmed");
+    load.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_primary_that_gives_its_place_away_is_left() {
     let watched = Watched::with(1, &[]).await;
     let store = RedisStore::connect(watched.url()).await.unwrap();
@@ -95,6 +113,7 @@ async fn encrypted_sentinels_name_encrypted_servers() {
     let store = builder
         .tls_root_certificate(certificates.authority())
         .tls_client_certificate(chain, key)
+        .wait_replicas(1, Duration::from_secs(5))
         .connect()
         .await
         .unwrap();

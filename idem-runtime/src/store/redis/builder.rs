@@ -9,6 +9,7 @@ use super::dial::Dialer;
 use super::error::RedisConnectError;
 use super::fault::Fault;
 use super::link::Link;
+use super::request::Wait;
 use super::startup::Server;
 use super::tls::Tls;
 use super::topology::Topology;
@@ -25,6 +26,7 @@ pub struct RedisStoreBuilder {
     response_timeout: Duration,
     tls: Option<Tls>,
     sentinel_user: Option<(Option<String>, String)>,
+    wait: Option<Wait>,
 }
 
 impl RedisStoreBuilder {
@@ -36,6 +38,7 @@ impl RedisStoreBuilder {
             response_timeout: Duration::from_millis(300),
             tls: None,
             sentinel_user: None,
+            wait: None,
         }
     }
 
@@ -85,6 +88,23 @@ impl RedisStoreBuilder {
         self
     }
 
+    /// Has every claim, renewal and record confirmed by `replicas` replicas, and waits `timeout` for them. Off unless said
+    /// otherwise.
+    ///
+    /// Replication is asynchronous: without this, a failover loses what the new primary had not received yet, and a
+    /// request whose claim or record was lost runs again. With it, a claim that too few replicas confirm in time is not
+    /// acted on (the request is refused, and its handler does not run), and a record is not answered before it is
+    /// confirmed. What remains: of several replicas, one that confirmed nothing may be promoted. Ask for all of them to
+    /// exclude that.
+    ///
+    /// It costs a round trip to the replicas per operation, and the store's connections: an operation that waits has one to
+    /// itself, 32 for each server. Together with the [response timeout](Self::response_timeout), `timeout` should stay below
+    /// what the engine grants a store call (a second, unless said otherwise).
+    pub fn wait_replicas(mut self, replicas: usize, timeout: Duration) -> Self {
+        self.wait = (replicas > 0).then_some(Wait { replicas, timeout });
+        self
+    }
+
     /// Connects, and looks at whether the servers will do: their version, their role, and that they do not evict; in a
     /// cluster, at every primary. What a server will not say is logged as a warning.
     ///
@@ -113,6 +133,7 @@ impl RedisStoreBuilder {
             address,
             prefix: self.prefix,
             response_timeout: self.response_timeout,
+            wait: self.wait,
         }))
     }
 
@@ -179,6 +200,7 @@ impl fmt::Debug for RedisStoreBuilder {
             .field("prefix", &self.prefix)
             .field("allow_eviction", &self.allow_eviction)
             .field("response_timeout", &self.response_timeout)
+            .field("wait", &self.wait)
             .finish_non_exhaustive()
     }
 }

@@ -92,7 +92,7 @@ impl RedisStore {
     /// Puts `new` in the place of `old`, if that is still there and its lease has ended.
     pub(super) async fn replace(&self, key: RecordKey, old: &Value, new: &Value) -> Result<bool, StoreError> {
         let arguments = (old.encode(key), old.ttl, new.encode(key), new.lifetime());
-        let wait = None;
+        let wait = self.inner.wait;
         let replies = self.run(&script::TAKE_OVER, key, &arguments, wait).await?;
         match replies.values[0] {
             Reply::Int(1) => self.confirmed(&replies, wait).map(|()| true),
@@ -116,6 +116,16 @@ impl RedisStore {
             Reply::BulkString(start) => value::recognise(start).map(|()| Changed::Nothing),
             _ => Err(fault::unexpected()),
         }
+    }
+
+    /// Makes sure that the replicas have what was there before this began, if that is asked for.
+    ///
+    /// # Errors
+    /// Also when it is not there any more.
+    pub(super) async fn confirm(&self, key: RecordKey, start: &str) -> Result<(), StoreError> {
+        let Some(wait) = self.inner.wait else { return Ok(()) };
+        let changed = self.change(&script::CONFIRM, key, &(start,), Some(wait)).await?;
+        (changed == Changed::Now).then_some(()).ok_or_else(|| self.failed(Fault::Unconfirmed))
     }
 
     async fn run(

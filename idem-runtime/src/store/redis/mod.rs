@@ -28,11 +28,13 @@ mod value;
 mod way;
 
 pub use builder::RedisStoreBuilder;
+use calls::{Changed, Found};
 pub use error::RedisConnectError;
 use fault::Fault;
 use reading::{Left, Reading, Snapshot};
+use request::Wait;
 use topology::Topology;
-use value::{Marker, Value};
+use value::{Encoded, Marker, Value};
 
 /// How often a claim is tried when the entry is gone each time it is looked at again.
 const TRIES: usize = 8;
@@ -41,7 +43,8 @@ const TRIES: usize = 8;
 /// on a cluster.
 ///
 /// For any number of processes. What survives a crash of the server is what the server persisted. A failover can lose the
-/// newest writes, and then a request may run twice.
+/// newest writes, and then a request may run twice, unless replicas have to confirm them first: see
+/// [`wait_replicas`](RedisStoreBuilder::wait_replicas).
 ///
 /// - One string per record, named `idem:` and 64 hexadecimal digits. What is in it begins with a line of text that can be
 ///   read with `redis-cli`; nothing of the client's key or of the caller is in there, only digests.
@@ -76,7 +79,7 @@ const TRIES: usize = 8;
 /// ~idem:* +set +get +pttl +getrange +pexpire +del +evalsha +eval
 /// ```
 ///
-/// In a cluster also `+cluster|slots +asking`. With `+info`, or `+config|get`, the store
+/// In a cluster also `+cluster|slots +asking`; to wait for replicas also `+wait +pexpiretime +pexpireat`. With `+info`, or `+config|get`, the store
 /// can see for itself that the server does not evict. At the sentinels: `+sentinel|get-master-addr-by-name`.
 ///
 /// # Examples
@@ -101,6 +104,8 @@ struct Inner {
     address: String,
     prefix: String,
     response_timeout: Duration,
+    /// How many replicas have to confirm what is written.
+    wait: Option<Wait>,
 }
 
 impl RedisStore {
@@ -130,6 +135,39 @@ impl RedisStore {
         fault.into_store_error(self.inner.response_timeout)
     }
 
+    /// What is there, or `None` when `new` was put there and confirmed.
+    ///
+    /// If replicas are waited for, that is looked at first: what is there already can be said without a connection of its
+    /// own, and also while replicas are out of reach.
+    async fn find_or_put(&self, key: RecordKey, new: &Encoded, lifetime: u64) -> Result<Found, StoreError> {
+        if self.inner.wait.is_some()
+            && let Some(found) = self.read(key).await?
+        {
+            return Ok(Some(found));
+        }
+        self.put(key, new, lifetime, self.inner.wait).await
+    }
+
+    /// Makes sure that what is about to be acted on survives a failover, if that is asked for: the asker's own claim, and a
+    /// record that is so young that whoever wrote it may not have its confirmation yet.
+    async fn vouch(
+        &self,
+        key: RecordKey,
+        value: &Value,
+        left: Left,
+        asker: Option<OwnerToken>,
+    ) -> Result<(), StoreError> {
+        let doubtful = match (value.marker, left) {
+            (Marker::Pending, _) => asker == Some(value.owner),
+            (Marker::Completed, Left::Millis(left)) => value.ttl.saturating_sub(left) < value.lease,
+            (Marker::Completed, _) => false,
+        };
+        match doubtful && self.inner.wait.is_some() {
+            true => self.confirm(key, &value::prefix(value.marker, value.owner)).await,
+            false => Ok(()),
+        }
+    }
+
     /// The claim under `key`, if `owner` holds it and their lease has ended.
     async fn abandoned_by(&self, owner: OwnerToken, key: RecordKey) -> Result<Option<Value>, StoreError> {
         let found = self.read(key).await?;
@@ -150,17 +188,19 @@ impl Store for RedisStore {
         let new = Value::pending(claim, 1);
         let encoded = new.encode(claim.key);
         for _ in 0..TRIES {
-            let Some((value, left)) = self.put(claim.key, &encoded, new.lifetime(), None).await? else {
+            let Some((value, left)) = self.find_or_put(claim.key, &encoded, new.lifetime()).await? else {
                 return Ok(ClaimOutcome::Claimed { attempt: 1 });
             };
+            self.vouch(claim.key, &value, left, Some(claim.owner)).await?;
             let doubtful = match reading::answer(value, left, claim.owner, Snapshot::Torn) {
                 Reading::Sure(answer) => return Ok(answer),
                 Reading::Doubtful(value) => value,
             };
-            if let Some((value, left)) = self.settle(claim.key, Some(&doubtful)).await?
-                && let Reading::Sure(answer) = reading::answer(value, left, claim.owner, Snapshot::Atomic)
-            {
-                return Ok(answer);
+            if let Some((value, left)) = self.settle(claim.key, Some(&doubtful)).await? {
+                self.vouch(claim.key, &value, left, Some(claim.owner)).await?;
+                if let Reading::Sure(answer) = reading::answer(value, left, claim.owner, Snapshot::Atomic) {
+                    return Ok(answer);
+                }
             }
         }
         Err(StoreError::Unavailable { reason: "the entry changes all the time".to_owned(), source: None })
@@ -180,15 +220,21 @@ impl Store for RedisStore {
 
     async fn renew(&self, claim: &Claim) -> Result<Hold, StoreError> {
         let arguments = (value::prefix(Marker::Pending, claim.owner), span::millis(claim.lease));
-        self.change(&script::RENEW, claim.key, &arguments, None).await.map(Hold::from)
+        self.change(&script::RENEW, claim.key, &arguments, self.inner.wait).await.map(Hold::from)
     }
 
     async fn complete(&self, claim: &Claim, attempt: u32, outcome: &Outcome) -> Result<Hold, StoreError> {
+        let Claim { key, owner, .. } = *claim;
         let record = Value::completed(claim, attempt, outcome)?;
-        let pending = value::prefix(Marker::Pending, claim.owner);
-        let completed = value::prefix(Marker::Completed, claim.owner);
-        let arguments = (pending, completed, record.encode(claim.key), record.lifetime());
-        self.change(&script::COMPLETE, claim.key, &arguments, None).await.map(Hold::from)
+        let completed = value::prefix(Marker::Completed, owner);
+        let arguments =
+            (value::prefix(Marker::Pending, owner), completed.clone(), record.encode(key), record.lifetime());
+        let changed = self.change(&script::COMPLETE, key, &arguments, self.inner.wait).await?;
+        if changed == Changed::Before {
+            // By this owner, but perhaps over another connection, or without the replicas' answer.
+            self.confirm(key, &completed).await?;
+        }
+        Ok(Hold::from(changed))
     }
 
     async fn release(&self, claim: &Claim) -> Result<Hold, StoreError> {
@@ -198,10 +244,12 @@ impl Store for RedisStore {
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         let Some((value, left)) = self.read(key).await? else { return Ok(None) };
+        self.vouch(key, &value, left, None).await?;
         if let Reading::Sure(entry) = reading::look(value, left, Snapshot::Torn) {
             return Ok(Some(entry));
         }
         let Some((value, left)) = self.settle(key, None).await? else { return Ok(None) };
+        self.vouch(key, &value, left, None).await?;
         Ok(reading::look(value, left, Snapshot::Atomic).sure())
     }
 }

@@ -17,6 +17,7 @@ macro_rules! script {
 }
 
 script!(COMPLETE, "lua/complete.lua");
+script!(CONFIRM, "lua/confirm.lua");
 script!(RELEASE, "lua/release.lua");
 script!(RENEW, "lua/renew.lua");
 script!(SETTLE, "lua/settle.lua");
