@@ -33,6 +33,17 @@ impl RedisServer {
         Self::of("redis-server".into(), options).await
     }
 
+    /// A `valkey` or `redis` that has commands to compare and set, with these options. It is fetched if need be.
+    ///
+    /// # Panics
+    /// When it cannot be had.
+    pub async fn newer(name: &str, options: &[&str]) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/newer-server");
+        let output = Command::new(script).arg(name).stderr(Stdio::inherit()).output().expect("tests/newer-server");
+        assert!(output.status.success(), "tests/newer-server says why");
+        Self::of(String::from_utf8(output.stdout).expect("a path").trim_end().into(), options).await
+    }
+
     /// One that listens at a second port too, for encrypted connections.
     pub async fn encrypted(certificates: &Certificates, options: &[&str]) -> Self {
         let tls_port = free_port();

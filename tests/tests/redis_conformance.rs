@@ -174,3 +174,25 @@ async fn i49_confirmed_by_a_replica() {
     let replica = RedisServer::with(&["--replicaof", "127.0.0.1", &primary.port().to_string()]).await;
     check(&On(Confirmed { primary, _replica: replica })).await;
 }
+
+async fn newer(name: &str) {
+    let server = RedisServer::newer(name, &["--appendonly", "yes", "--appendfsync", "always"]).await;
+    check(&On(Server(server, |server: &RedisServer| RedisStore::builder(server.url())))).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_valkey_that_compares_and_sets() {
+    newer("valkey").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_redis_that_compares_and_sets() {
+    newer("redis").await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn i49_a_valkey_whose_replica_confirms() {
+    let primary = RedisServer::newer("valkey", &["--repl-diskless-sync-delay", "0"]).await;
+    let replica = RedisServer::newer("valkey", &["--replicaof", "127.0.0.1", &primary.port().to_string()]).await;
+    check(&On(Confirmed { primary, _replica: replica })).await;
+}

@@ -9,6 +9,7 @@ use super::dial::Dialer;
 use super::error::RedisConnectError;
 use super::fault::Fault;
 use super::link::Link;
+use super::native::Native;
 use super::request::Wait;
 use super::startup::Server;
 use super::tls::Tls;
@@ -124,12 +125,14 @@ impl RedisStoreBuilder {
                 .await
                 .map_err(|fault| fault.into_connect_error(address.clone(), self.response_timeout))?;
             self.check(&topology, &address).await?;
-            Ok(topology)
+            let native = Native::probe(&topology, &self.prefix, self.response_timeout).await;
+            Ok((topology, native))
         };
         let late = || RedisConnectError::TimedOut { address: address.clone(), within };
-        let topology = tokio::time::timeout(within, opened).await.map_err(|_| late())??;
+        let (topology, native) = tokio::time::timeout(within, opened).await.map_err(|_| late())??;
         Ok(RedisStore::new(super::Inner {
             topology,
+            native,
             address,
             prefix: self.prefix,
             response_timeout: self.response_timeout,

@@ -128,6 +128,20 @@ impl RedisStore {
         (changed == Changed::Now).then_some(()).ok_or_else(|| self.failed(Fault::Unconfirmed))
     }
 
+    /// Asks for one command that may stand in for a script.
+    pub(super) async fn try_native(
+        &self,
+        key: RecordKey,
+        command: Cmd,
+        wait: Option<Wait>,
+    ) -> Result<bool, StoreError> {
+        let replies = self.ask(&self.name_of(key), &Request::One(command), wait).await?;
+        match self.inner.native.has_done(&replies.values[0]) {
+            true => self.confirmed(&replies, wait).map(|()| true),
+            false => Ok(false),
+        }
+    }
+
     async fn run(
         &self,
         script: &Script,

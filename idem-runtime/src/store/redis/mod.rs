@@ -15,6 +15,7 @@ mod error;
 mod fault;
 mod hello;
 mod link;
+mod native;
 mod own;
 mod reading;
 mod request;
@@ -31,6 +32,7 @@ pub use builder::RedisStoreBuilder;
 use calls::{Changed, Found};
 pub use error::RedisConnectError;
 use fault::Fault;
+use native::Native;
 use reading::{Left, Reading, Snapshot};
 use request::Wait;
 use topology::Topology;
@@ -79,7 +81,8 @@ const TRIES: usize = 8;
 /// ~idem:* +set +get +pttl +getrange +pexpire +del +evalsha +eval
 /// ```
 ///
-/// In a cluster also `+cluster|slots +asking`; to wait for replicas also `+wait +pexpiretime +pexpireat`. With `+info`, or `+config|get`, the store
+/// In a cluster also `+cluster|slots +asking`; to wait for replicas also `+wait +pexpiretime +pexpireat`; and
+/// `+delex` (Redis 8.4) or `+delifeq` (Valkey 9.0) for releases without a script. With `+info`, or `+config|get`, the store
 /// can see for itself that the server does not evict. At the sentinels: `+sentinel|get-master-addr-by-name`.
 ///
 /// # Examples
@@ -101,6 +104,7 @@ pub struct RedisStore {
 
 struct Inner {
     topology: Topology,
+    native: Native,
     address: String,
     prefix: String,
     response_timeout: Duration,
@@ -223,13 +227,25 @@ impl Store for RedisStore {
         self.change(&script::RENEW, claim.key, &arguments, self.inner.wait).await.map(Hold::from)
     }
 
+    /// Natively, if the server can: the claim is as it was written, for a renewal changes only its expiry. Whatever a
+    /// command does not do, the script does, or says why not.
+    ///
+    /// In the last millisecond of an entry, which the script takes for its end, a command may still find it. Nobody can tell:
+    /// whoever saw that it had ended has removed it.
     async fn complete(&self, claim: &Claim, attempt: u32, outcome: &Outcome) -> Result<Hold, StoreError> {
         let Claim { key, owner, .. } = *claim;
         let record = Value::completed(claim, attempt, outcome)?;
+        let (encoded, lifetime, wait) = (record.encode(key), record.lifetime(), self.inner.wait);
+        if self.inner.native.has_set() {
+            let held = Value::pending(claim, attempt).encode(key);
+            let set = native::set(&self.name_of(key), &held, &encoded, lifetime);
+            if self.try_native(key, set, wait).await? {
+                return Ok(Hold::Held);
+            }
+        }
         let completed = value::prefix(Marker::Completed, owner);
-        let arguments =
-            (value::prefix(Marker::Pending, owner), completed.clone(), record.encode(key), record.lifetime());
-        let changed = self.change(&script::COMPLETE, key, &arguments, self.inner.wait).await?;
+        let arguments = (value::prefix(Marker::Pending, owner), completed.clone(), encoded, lifetime);
+        let changed = self.change(&script::COMPLETE, key, &arguments, wait).await?;
         if changed == Changed::Before {
             // By this owner, but perhaps over another connection, or without the replicas' answer.
             self.confirm(key, &completed).await?;
@@ -238,6 +254,13 @@ impl Store for RedisStore {
     }
 
     async fn release(&self, claim: &Claim) -> Result<Hold, StoreError> {
+        // The first attempt is the usual one. Another one is another value, and a matter for the script.
+        let held = Value::pending(claim, 1).encode(claim.key);
+        if let Some(delete) = self.inner.native.delete(&self.name_of(claim.key), &held)
+            && self.try_native(claim.key, delete, None).await?
+        {
+            return Ok(Hold::Held);
+        }
         let pending = value::prefix(Marker::Pending, claim.owner);
         self.change(&script::RELEASE, claim.key, &(pending,), None).await.map(Hold::from)
     }
