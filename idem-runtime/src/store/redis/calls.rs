@@ -21,13 +21,30 @@ pub(super) enum Changed {
     Now,
     /// The owner had done so before.
     Before,
-    /// Nothing: the entry is gone, or another's.
+    /// Nothing: the entry is another's.
     Nothing,
+    /// Nothing: the entry is gone; perhaps by this very request, whose first answer was lost.
+    Gone {
+        perhaps_by_us: bool,
+    },
+}
+
+/// What came of a command that stands in for a script.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Tried {
+    Done,
+    /// As far as the last answer tells; one before it may have been lost.
+    InVain {
+        sent_before: bool,
+    },
 }
 
 impl From<Changed> for Hold {
     fn from(changed: Changed) -> Self {
-        if changed == Changed::Nothing { Self::Lost } else { Self::Held }
+        match changed {
+            Changed::Now | Changed::Before => Self::Held,
+            Changed::Nothing | Changed::Gone { .. } => Self::Lost,
+        }
     }
 }
 
@@ -44,8 +61,8 @@ impl RedisStore {
         wait: Option<Wait>,
     ) -> Result<Found, StoreError> {
         let name = self.name_of(key);
-        let mut set = ::redis::cmd("SET");
-        set.arg(&name).arg(new).arg("NX").arg("GET").arg("PX").arg(lifetime);
+        let mut set = Cmd::with_capacity(7, name.len() + new.fixed.len() + 32);
+        set.arg("SET").arg(&name).arg(new).arg("NX").arg("GET").arg("PX").arg(lifetime);
         let replies = self.ask(&name, &Request::two(left_of(&name), set), wait).await?;
         let [left, found] = &replies.values;
         match fault::of_reply(found) {
@@ -112,7 +129,7 @@ impl RedisStore {
         match &replies.values[0] {
             Reply::Int(1) => self.confirmed(&replies, wait).map(|()| Changed::Now),
             Reply::Int(2) => Ok(Changed::Before),
-            Reply::Nil => Ok(Changed::Nothing),
+            Reply::Nil => Ok(Changed::Gone { perhaps_by_us: replies.sent_before }),
             Reply::BulkString(start) => value::recognise(start).map(|()| Changed::Nothing),
             _ => Err(fault::unexpected()),
         }
@@ -134,11 +151,11 @@ impl RedisStore {
         key: RecordKey,
         command: Cmd,
         wait: Option<Wait>,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Tried, StoreError> {
         let replies = self.ask(&self.name_of(key), &Request::One(command), wait).await?;
         match self.inner.native.has_done(&replies.values[0]) {
-            true => self.confirmed(&replies, wait).map(|()| true),
-            false => Ok(false),
+            true => self.confirmed(&replies, wait).map(|()| Tried::Done),
+            false => Ok(Tried::InVain { sent_before: replies.sent_before }),
         }
     }
 
@@ -195,8 +212,8 @@ impl RedisStore {
 }
 
 fn left_of(name: &str) -> Cmd {
-    let mut left = ::redis::cmd("PTTL");
-    left.arg(name);
+    let mut left = Cmd::with_capacity(2, name.len() + 4);
+    left.arg("PTTL").arg(name);
     left
 }
 

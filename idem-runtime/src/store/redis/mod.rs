@@ -29,7 +29,7 @@ mod value;
 mod way;
 
 pub use builder::RedisStoreBuilder;
-use calls::{Changed, Found};
+use calls::{Changed, Found, Tried};
 pub use error::RedisConnectError;
 use fault::Fault;
 use native::Native;
@@ -131,7 +131,11 @@ impl RedisStore {
     }
 
     fn name_of(&self, key: RecordKey) -> String {
-        format!("{}{key}", self.inner.prefix)
+        let prefix = &self.inner.prefix;
+        let mut name = String::with_capacity(prefix.len() + 64);
+        name.push_str(prefix);
+        value::push_hex(&mut name, key.as_bytes());
+        name
     }
 
     /// What a fault means to the caller.
@@ -239,7 +243,7 @@ impl Store for RedisStore {
         if self.inner.native.has_set() {
             let held = Value::pending(claim, attempt).encode(key);
             let set = native::set(&self.name_of(key), &held, &encoded, lifetime);
-            if self.try_native(key, set, wait).await? {
+            if self.try_native(key, set, wait).await? == Tried::Done {
                 return Ok(Hold::Held);
             }
         }
@@ -256,13 +260,19 @@ impl Store for RedisStore {
     async fn release(&self, claim: &Claim) -> Result<Hold, StoreError> {
         // The first attempt is the usual one. Another one is another value, and a matter for the script.
         let held = Value::pending(claim, 1).encode(claim.key);
-        if let Some(delete) = self.inner.native.delete(&self.name_of(claim.key), &held)
-            && self.try_native(claim.key, delete, None).await?
-        {
-            return Ok(Hold::Held);
+        let mut answer_was_lost = false;
+        if let Some(delete) = self.inner.native.delete(&self.name_of(claim.key), &held) {
+            match self.try_native(claim.key, delete, None).await? {
+                Tried::Done => return Ok(Hold::Held),
+                Tried::InVain { sent_before } => answer_was_lost = sent_before,
+            }
         }
         let pending = value::prefix(Marker::Pending, claim.owner);
-        self.change(&script::RELEASE, claim.key, &(pending,), None).await.map(Hold::from)
+        match self.change(&script::RELEASE, claim.key, &(pending,), None).await? {
+            // That is what was asked for; only the answer that said so was lost.
+            Changed::Gone { perhaps_by_us } if perhaps_by_us || answer_was_lost => Ok(Hold::Held),
+            changed => Ok(Hold::from(changed)),
+        }
     }
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {

@@ -34,6 +34,8 @@ pub(super) struct Replies {
     pub(super) values: [Reply; 2],
     /// How many replicas have it; an error, if that could not be found out.
     pub(super) confirmed: Reply,
+    /// It was sent before, and the connection lost: that may have had its effect already.
+    pub(super) sent_before: bool,
 }
 
 impl Request {
@@ -60,7 +62,7 @@ impl Request {
             }
             _ => self.send_in(connection, manner).await?,
         };
-        Ok(Replies { values, confirmed })
+        Ok(Replies { values, confirmed, sent_before: false })
     }
 
     async fn send_in(

@@ -46,11 +46,13 @@ impl Topology {
         let began = Instant::now();
         let mut route = Route::Home;
         let mut pause = FIRST_PAUSE;
+        let mut sent_before = false;
         for tries in 1_u32.. {
             let (answer, remedy) = self.try_once(name, request, wait, &route).await;
+            sent_before |= answer.is_err();
             let is_quick = matches!(remedy, Remedy::Moved(_) | Remedy::Ask(_) | Remedy::Reconnect) && tries < QUICK;
             route = match remedy {
-                Remedy::None => return answer,
+                Remedy::None => return answer.map(|replies| Replies { sent_before, ..replies }),
                 Remedy::Suspect => {
                     self.doubt();
                     return answer;
