@@ -134,7 +134,7 @@ async fn an_heir_completes_and_releases_as_the_first_owner_would(name: &str) {
         assert_eq!(store.claim(&first).await.unwrap(), ClaimOutcome::Claimed { attempt: 1 });
         let heir = Claim { lease: Duration::from_secs(60), ..rival(&first) };
         let taken = until("a take-over", async || match store.take_over(&heir, first.owner).await.unwrap() {
-            ClaimOutcome::InFlight(_) => None,
+            ClaimOutcome::InFlight(_) | ClaimOutcome::Abandoned(_) => None,
             taken => Some(taken),
         })
         .await;
