@@ -74,7 +74,10 @@ impl Idempotency {
     /// |---|---|---|
     /// | `memory:` | [`MemoryStore`] | |
     /// | `sqlite:FILE`, `sqlite:///FOLDER/FILE` | `SqliteStore`; makes the file and its tables if they are missing | `sqlite` |
-    /// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | `RedisStore` | `redis` |
+    /// | `redis://[USER:PASSWORD@]HOST[:PORT][/DB]` | `RedisStore` on one server | `redis` |
+    /// | `redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]..]/SERVICE[/DB]` | `RedisStore` on the primary that sentinels name | `redis` |
+    /// | `redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]..]` | `RedisStore` on a cluster | `redis` |
+    /// | `rediss://..`, `rediss+sentinel://..`, `rediss+cluster://..` | the same, with TLS | `redis-tls` |
     /// | `postgres://[USER:PASSWORD@]HOST[:PORT]/DATABASE` | `PostgresStore`; makes its tables if they are missing | `postgres` |
     ///
     /// # Errors
@@ -97,7 +100,8 @@ impl Idempotency {
         match scheme {
             "memory" => Ok(Self::new(MemoryStore::new())),
             "sqlite" => sqlite(url, scheme).await,
-            "redis" | "rediss" => redis(url, scheme).await,
+            "redis" | "redis+sentinel" | "redis+cluster" | "redis+unix" => redis(url, scheme, "redis").await,
+            "rediss" | "rediss+sentinel" | "rediss+cluster" => redis(url, scheme, "redis-tls").await,
             "postgres" | "postgresql" => postgres(url, scheme).await,
             _ => Err(ConnectError::UnknownUrl { scheme: scheme.chars().take(20).collect() }),
         }
@@ -120,14 +124,17 @@ async fn sqlite(_: &str, scheme: &str) -> Result<Idempotency, ConnectError> {
 }
 
 #[cfg(feature = "redis")]
-async fn redis(url: &str, _: &str) -> Result<Idempotency, ConnectError> {
+async fn redis(url: &str, scheme: &str, feature: &'static str) -> Result<Idempotency, ConnectError> {
+    if feature == "redis-tls" && !cfg!(feature = "redis-tls") {
+        return Err(ConnectError::NotBuiltIn { scheme: scheme.to_owned(), feature });
+    }
     let store = crate::store::RedisStore::connect(url).await.map_err(ConnectError::Redis)?;
     Ok(Idempotency::new(store))
 }
 
 #[cfg(not(feature = "redis"))]
-async fn redis(_: &str, scheme: &str) -> Result<Idempotency, ConnectError> {
-    Err(ConnectError::NotBuiltIn { scheme: scheme.to_owned(), feature: "redis" })
+async fn redis(_: &str, scheme: &str, feature: &'static str) -> Result<Idempotency, ConnectError> {
+    Err(ConnectError::NotBuiltIn { scheme: scheme.to_owned(), feature })
 }
 
 #[cfg(feature = "postgres")]

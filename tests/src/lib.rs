@@ -4,13 +4,17 @@
 //! goes on when it is told to.
 
 pub mod app;
+pub mod certificates;
 pub mod gate;
 pub mod gated;
 pub mod http_conformance;
+pub mod load;
 pub mod outside;
 pub mod postgres_server;
 pub mod process;
 pub mod proxy;
+pub mod redis_cluster;
+pub mod redis_sentinel;
 pub mod redis_server;
 pub mod server;
 pub mod ui;

@@ -5,12 +5,15 @@ use std::process::{Child, Command, Stdio};
 
 use tempfile::TempDir;
 
+use crate::certificates::Certificates;
 use crate::process::{free_port, signal};
 
 /// A `redis-server` with its data in a folder of its own. It is killed when it is dropped.
 #[derive(Debug)]
 pub struct RedisServer {
+    program: PathBuf,
     port: u16,
+    tls_port: Option<u16>,
     folder: TempDir,
     options: Vec<String>,
     child: Option<Child>,
@@ -27,8 +30,39 @@ impl RedisServer {
     /// # Panics
     /// When `redis-server` is not installed or does not start.
     pub async fn with(options: &[&str]) -> Self {
+        Self::of("redis-server".into(), options).await
+    }
+
+    /// A `valkey` or `redis` that has commands to compare and set, with these options. It is fetched if need be.
+    ///
+    /// # Panics
+    /// When it cannot be had.
+    pub async fn newer(name: &str, options: &[&str]) -> Self {
+        let script = concat!(env!("CARGO_MANIFEST_DIR"), "/newer-server");
+        let output = Command::new(script).arg(name).stderr(Stdio::inherit()).output().expect("tests/newer-server");
+        assert!(output.status.success(), "tests/newer-server says why");
+        Self::of(String::from_utf8(output.stdout).expect("a path").trim_end().into(), options).await
+    }
+
+    /// One that listens at a second port too, for encrypted connections.
+    pub async fn encrypted(certificates: &Certificates, options: &[&str]) -> Self {
+        let tls_port = free_port();
+        let tls = certificates.options(tls_port);
+        let tls: Vec<&str> = tls.iter().map(String::as_str).collect();
+        let mut server = Self::with(&[&tls, options].concat()).await;
+        server.tls_port = Some(tls_port);
+        server
+    }
+
+    /// One of this program, or of one that takes the same options.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn of(program: PathBuf, options: &[&str]) -> Self {
         let mut server = Self {
+            program,
             port: free_port(),
+            tls_port: None,
             folder: TempDir::new().expect("a folder"),
             options: options.iter().map(ToString::to_string).collect(),
             child: None,
@@ -49,16 +83,50 @@ impl RedisServer {
         self.port
     }
 
+    /// The port by which other servers know it: the encrypted one, if there is one.
+    #[must_use]
+    pub fn known_port(&self) -> u16 {
+        self.tls_port.unwrap_or(self.port)
+    }
+
+    /// Where it listens for encrypted connections.
+    ///
+    /// # Panics
+    /// When it does not.
+    #[must_use]
+    pub fn tls_port(&self) -> u16 {
+        self.tls_port.expect("an encrypted server")
+    }
+
     /// Sends a command of the test's own.
     ///
     /// # Panics
     /// When the server refuses it.
     pub async fn command<T: redis::FromRedisValue>(&self, words: &[&str]) -> T {
-        let mut command = redis::cmd(words[0]);
-        for word in &words[1..] {
-            command.arg(*word);
-        }
-        command.query_async(&mut self.connection().await).await.expect("an answer")
+        self.try_command(words).await.expect("an answer")
+    }
+
+    /// Sends a command of the test's own, which the server may refuse.
+    ///
+    /// # Errors
+    /// What the server says.
+    pub async fn try_command<T: redis::FromRedisValue>(
+        &self,
+        words: &[impl redis::ToRedisArgs],
+    ) -> redis::RedisResult<T> {
+        let client = redis::Client::open(self.url())?;
+        let mut command = redis::Cmd::new();
+        command.arg(words);
+        command.query_async(&mut client.get_multiplexed_async_connection().await?).await
+    }
+
+    /// One line of `INFO`.
+    ///
+    /// # Panics
+    /// When the server does not answer.
+    pub async fn info(&self, name: &str) -> Option<String> {
+        let info: String = self.command(&["INFO"]).await;
+        info.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim().to_owned()))
     }
 
     /// Starts it again after [`kill`](Self::kill), on the same port and data.
@@ -67,7 +135,7 @@ impl RedisServer {
     /// When it does not start.
     pub async fn restart(&mut self) {
         let log: PathBuf = self.folder.path().join("log");
-        let child = Command::new("redis-server")
+        let child = Command::new(&self.program)
             .args(["--port", &self.port.to_string(), "--bind", "127.0.0.1", "--save", "", "--daemonize", "no"])
             .args(["--logfile", &log.to_string_lossy(), "--dir", &self.folder.path().to_string_lossy()])
             .args(&self.options)

@@ -9,6 +9,7 @@ use idem_runtime::store::{
     Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, RedisConnectError, RedisStore, Store as _, StoreError,
 };
 use idem_runtime::{Fingerprint, RecordKey};
+use idem_tests::proxy::{Fate, Proxy};
 use idem_tests::redis_server::RedisServer;
 use idem_tests::until;
 
@@ -194,6 +195,91 @@ async fn i48_a_replica_is_refused() {
     let replica = RedisServer::with(&["--replicaof", "127.0.0.1", &primary.port().to_string()]).await;
     let error = RedisStore::connect(replica.url()).await.unwrap_err();
     assert!(matches!(error, RedisConnectError::Replica { .. }));
+}
+
+/// What was sent arrives, and the connection is lost before the answer: one call of the store is enough all the same.
+async fn answers_are_lost(server: RedisServer) {
+    // In every request of the store, and in nothing that a connection begins with.
+    let proxy = Proxy::start(server.port(), b"idem:").await;
+    let url = format!("redis://127.0.0.1:{}", proxy.port());
+    let store = RedisStore::builder(url).response_timeout(Duration::from_secs(5)).connect().await.unwrap();
+    let lost = || {
+        assert_eq!(proxy.left(), 0, "the loss before this one happened");
+        proxy.next([Fate::LosesItsAnswer]);
+    };
+    let (one, two) = (claim(), claim());
+    for held in [&one, &two] {
+        lost();
+        assert_eq!(store.claim(held).await.unwrap(), ClaimOutcome::Claimed { attempt: 1 });
+    }
+    lost();
+    assert_eq!(store.renew(&one).await.unwrap(), Hold::Held);
+    lost();
+    assert_eq!(store.complete(&one, 1, &outcome()).await.unwrap(), Hold::Held);
+    lost();
+    assert!(matches!(store.claim(&rival(&one)).await.unwrap(), ClaimOutcome::Completed(_)));
+    lost();
+    assert_eq!(store.release(&two).await.unwrap(), Hold::Held);
+    lost();
+    assert_eq!(store.look_up(two.key).await.unwrap(), None);
+    let abandoned = Claim { lease: Duration::from_millis(1), ..claim() };
+    let _ = store.claim(&abandoned).await.unwrap();
+    let heir = rival(&abandoned);
+    until("the lease's end", async || {
+        matches!(store.look_up(heir.key).await.unwrap(), Some(Entry::Abandoned(_))).then_some(())
+    })
+    .await;
+    // It is read first, and that answer arrives.
+    proxy.next([Fate::Passes, Fate::LosesItsAnswer]);
+    assert_eq!(store.take_over(&heir, abandoned.owner).await.unwrap(), ClaimOutcome::Claimed { attempt: 2 });
+    assert_eq!(proxy.left(), 0);
+}
+
+#[tokio::test]
+async fn i7_i17_an_answer_that_is_lost_is_asked_for_again() {
+    answers_are_lost(RedisServer::with(&[]).await).await;
+}
+
+#[tokio::test]
+async fn i7_i17_an_answer_to_a_native_command_that_is_lost_is_asked_for_again() {
+    answers_are_lost(RedisServer::newer("valkey", &[]).await).await;
+}
+
+#[tokio::test]
+async fn i48_a_server_that_becomes_a_replica_is_left() {
+    let (server, other) = (RedisServer::with(&[]).await, RedisServer::with(&[]).await);
+    let store = RedisStore::connect(server.url()).await.unwrap();
+    let one = claim();
+    let _ = store.claim(&one).await.unwrap();
+    // The connection stays, and what it reads from now on is another server's.
+    server.command::<()>(&["REPLICAOF", "127.0.0.1", &other.port().to_string()]).await;
+    let error = until("a refusal", async || store.claim(&claim()).await.err()).await;
+    assert!(error.is_transient(), "{error:?}");
+    // Nothing is read there either.
+    let error = store.look_up(one.key).await.unwrap_err();
+    assert!(error.to_string().contains("replica"), "{error}");
+    server.command::<()>(&["REPLICAOF", "NO", "ONE"]).await;
+    works_again(&store).await;
+}
+
+#[tokio::test]
+async fn a_server_that_is_still_loading_is_waited_for() {
+    // Slow to load, a kilobyte after the other, and ready to say so after each.
+    let slow =
+        ["--key-load-delay", "5000", "--loading-process-events-interval-bytes", "1024", "--rdbcompression", "no"];
+    let server = RedisServer::with(&[&["--enable-debug-command", "yes"], &slow[..]].concat()).await;
+    let store = patient(&server).await;
+    server.command::<()>(&["DEBUG", "POPULATE", "200", "key", "1024"]).await;
+    let one = claim();
+    // Its answer takes longer than this client waits.
+    let reload = async { drop(server.try_command::<()>(&["DEBUG", "RELOAD"]).await) };
+    let claimed = async {
+        until("it loads", async || (server.info("loading").await? == "1").then_some(())).await;
+        store.claim(&one).await.unwrap()
+    };
+    let ((), claimed) = tokio::join!(reload, claimed);
+    assert_eq!(claimed, ClaimOutcome::Claimed { attempt: 1 });
+    assert!(server.info("errorstat_LOADING").await.is_some(), "it was told to wait");
 }
 
 #[tokio::test]

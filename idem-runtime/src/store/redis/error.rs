@@ -50,6 +50,26 @@ pub enum RedisConnectError {
         /// What the server says it is.
         version: String,
     },
+    /// What was reached is not what the URL says: a node of a cluster at `redis://`, a server at `redis+sentinel://`.
+    #[error("Redis at {address} {remedy}")]
+    Misplaced {
+        /// Host and port, or the path of the socket.
+        address: String,
+        /// What it is, and the URL to use.
+        remedy: &'static str,
+    },
+    /// No sentinel knows a primary of the name in the URL.
+    #[error("the sentinels at {address} know no service of the name in the URL (sentinel monitor NAME ..)")]
+    UnknownService {
+        /// Their hosts and ports.
+        address: String,
+    },
+    /// No encrypted connection can be made.
+    #[error("no TLS connection to Redis can be made: {reason}")]
+    Tls {
+        /// Why.
+        reason: String,
+    },
     /// The server is a replica. Claims are made and read on the primary only.
     #[error("Redis at {address} is a replica; connect to its primary")]
     Replica {

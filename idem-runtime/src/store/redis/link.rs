@@ -1,76 +1,179 @@
-//! The connection that all operations share, and what makes it again.
+//! The connection to one server that all operations share, and what makes it again.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ::redis::aio::{ConnectionManager, ConnectionManagerConfig};
-use ::redis::{Client, ConnectionInfo, ErrorKind, RedisError, ServerErrorKind};
-use parking_lot::Mutex;
+use ::redis::aio::MultiplexedConnection;
+use tokio::sync::watch;
 
-/// Between the two attempts to connect that each command may set off.
-const RETRY_DELAY: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(100));
+use super::fault::{Fault, Remedy};
+use super::own::OwnConnections;
+use super::request::{Manner, Replies, Request};
+use super::way::Way;
 
-/// How many commands may wait to be written; with fewer, callers queue up in bursts.
-const PIPELINE_BUFFER: usize = 1_024;
+/// Between two attempts to connect, if the first one failed.
+const PAUSE: Duration = Duration::from_millis(50);
 
-/// One connection, shared by all, made again when it is lost.
+/// One connection, shared by all, made again when it is lost. Clones share it.
+#[derive(Clone)]
 pub(super) struct Link {
-    client: Client,
-    config: ConnectionManagerConfig,
-    current: Mutex<Current>,
+    shared: Arc<Shared>,
 }
 
-struct Current {
-    manager: ConnectionManager,
-    since: Instant,
+struct Shared {
+    way: Way,
+    timeout: Duration,
+    state: watch::Sender<State>,
+    own: OwnConnections,
+}
+
+#[derive(Default)]
+struct State {
+    connection: Option<MultiplexedConnection>,
+    /// How many connections there have been, so that the loss of an old one is not taken for that of the present one.
+    generation: u64,
+    /// Somebody is connecting: never two at once.
+    connecting: bool,
+    /// How many attempts have ended.
+    attempts: u64,
+    failure: Option<(Instant, Fault)>,
 }
 
 impl Link {
-    /// Connects. `timeout` is for one attempt, and later for each answer.
-    pub(super) async fn open(info: ConnectionInfo, timeout: Duration) -> Result<Self, RedisError> {
-        let client = Client::open(info)?;
-        let config = ConnectionManagerConfig::new()
-            .set_connection_timeout(Some(timeout))
-            .set_response_timeout(Some(timeout))
-            .set_number_of_retries(1)
-            .set_min_delay(RETRY_DELAY.0)
-            .set_max_delay(RETRY_DELAY.1)
-            .set_pipeline_buffer_size(PIPELINE_BUFFER);
-        let manager = ConnectionManager::new_with_config(client.clone(), config.clone()).await?;
-        Ok(Self { client, config, current: Mutex::new(Current { manager, since: Instant::now() }) })
+    /// Connects when it is first used.
+    pub(super) fn lazy(way: Way, timeout: Duration) -> Self {
+        let own = OwnConnections::default();
+        Self { shared: Arc::new(Shared { way, timeout, state: watch::Sender::default(), own }) }
     }
 
-    pub(super) fn manager(&self) -> ConnectionManager {
-        self.current.lock().manager.clone()
+    /// Connects.
+    pub(super) async fn open(way: Way, timeout: Duration) -> Result<Self, Fault> {
+        let link = Self::lazy(way, timeout);
+        link.connected().await?;
+        Ok(link)
     }
 
-    /// Looks at an error, whether the connection has to be made anew.
-    ///
-    /// The manager does that by itself after errors of the network. But if the server refuses what it says when it
-    /// connects again, a password that is just being changed, one client too many, then it keeps that answer for ever and
-    /// gives it to everybody.
-    pub(super) fn heed(&self, error: &RedisError) {
-        if !may_be_stuck(error) {
-            return;
+    /// Asks once. What is wrong with the connection afterwards is set right meanwhile.
+    pub(super) async fn ask(&self, request: &Request, manner: Manner) -> Result<Replies, Fault> {
+        match manner.wait {
+            None => self.ask_shared(request, manner).await,
+            Some(_) => self.shared.own.ask(&self.shared.way, request, manner, self.shared.timeout).await,
         }
-        let mut current = self.current.lock();
-        // Not for each of a thousand requests that all met the same error.
-        if current.since.elapsed() < RETRY_DELAY.1 {
-            return;
+    }
+
+    async fn ask_shared(&self, request: &Request, manner: Manner) -> Result<Replies, Fault> {
+        let mut generation = None;
+        let asked = async {
+            let (mut connection, number) = match self.current() {
+                Some(current) => current,
+                None => self.connected().await?,
+            };
+            generation = Some(number);
+            request.send(&mut connection, manner).await.map_err(Fault::from)
+        };
+        let answer = tokio::time::timeout(self.shared.timeout, asked).await.unwrap_or(Err(Fault::TimedOut));
+        if let (Err(fault), Some(generation)) = (&answer, generation) {
+            self.heed(fault, generation);
         }
-        // Connects when it is first used.
-        if let Ok(manager) = ConnectionManager::new_lazy_with_config(self.client.clone(), self.config.clone()) {
-            *current = Current { manager, since: Instant::now() };
+        answer
+    }
+
+    /// After this fault, the connection of this generation is lost, or may be.
+    fn heed(&self, fault: &Fault, generation: u64) {
+        match fault.remedy() {
+            Remedy::Reconnect => self.renew(generation, true),
+            Remedy::Suspect => self.renew(generation, false),
+            _ => {}
+        }
+    }
+
+    /// The server that was reached does not write any more. The next one who asks waits for another connection.
+    pub(super) fn leave(&self) {
+        let generation = self.shared.state.borrow().generation;
+        self.renew(generation, true);
+        self.shared.own.clear();
+    }
+
+    fn current(&self) -> Option<(MultiplexedConnection, u64)> {
+        let state = self.shared.state.borrow();
+        state.connection.clone().map(|connection| (connection, state.generation))
+    }
+
+    fn renew(&self, generation: u64, is_lost: bool) {
+        let is_present = self.shared.state.send_if_modified(|state| {
+            let is_present = state.generation == generation;
+            if is_present && is_lost {
+                state.connection = None;
+            }
+            is_present && is_lost
+        });
+        if is_present || self.shared.state.borrow().generation == generation {
+            self.connect_soon();
+        }
+    }
+
+    /// Waits for a connection, or for an attempt that failed.
+    async fn connected(&self) -> Result<(MultiplexedConnection, u64), Fault> {
+        let mut states = self.shared.state.subscribe();
+        let before = states.borrow_and_update().attempts;
+        self.connect_soon();
+        loop {
+            {
+                let state = states.borrow_and_update();
+                if let Some(connection) = &state.connection {
+                    return Ok((connection.clone(), state.generation));
+                }
+                if state.attempts > before
+                    && let Some((_, fault)) = &state.failure
+                {
+                    return Err(fault.clone());
+                }
+            }
+            // The sender lives as long as this link.
+            let _ = states.changed().await;
+        }
+    }
+
+    /// Starts an attempt to connect, if none is under way. In a task of its own: whoever asked may be gone before it ends.
+    fn connect_soon(&self) {
+        let mut starts = false;
+        self.shared.state.send_if_modified(|state| {
+            starts = !std::mem::replace(&mut state.connecting, true);
+            false
+        });
+        if starts {
+            let attempt = Attempt(Arc::clone(&self.shared));
+            drop(tokio::spawn(attempt.run()));
         }
     }
 }
 
-/// Whether this can be an answer to connecting. Some of these can be answers to a command, too; connecting once more
-/// does no harm then.
-fn may_be_stuck(error: &RedisError) -> bool {
-    match error.kind() {
-        ErrorKind::Io => false,
-        ErrorKind::Server(kind) => kind == ServerErrorKind::ResponseError,
-        ErrorKind::Extension => matches!(error.code(), Some("NOAUTH" | "WRONGPASS")),
-        _ => true,
+/// An attempt to connect. However it ends, another one may begin after it.
+struct Attempt(Arc<Shared>);
+
+impl Attempt {
+    async fn run(self) {
+        let failed = self.0.state.borrow().failure.as_ref().map(|(since, _)| since.elapsed());
+        if let Some(rest) = failed.and_then(|ago| PAUSE.checked_sub(ago)) {
+            tokio::time::sleep(rest).await;
+        }
+        let result = self.0.way.connect().await;
+        self.0.state.send_modify(|state| match result {
+            Ok(connection) => {
+                state.connection = Some(connection);
+                state.generation += 1;
+                state.failure = None;
+            }
+            Err(fault) => state.failure = Some((Instant::now(), fault)),
+        });
+    }
+}
+
+impl Drop for Attempt {
+    fn drop(&mut self) {
+        self.0.state.send_modify(|state| {
+            state.connecting = false;
+            state.attempts += 1;
+        });
     }
 }

@@ -4,35 +4,49 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ::redis::RedisError;
-use ::redis::aio::ConnectionManager;
-
 use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, span};
 use crate::digest::RecordKey;
 
 mod builder;
 mod calls;
+mod cluster;
+mod dial;
 mod error;
 mod fault;
+mod hello;
 mod link;
+mod native;
+mod own;
 mod reading;
+mod request;
 mod script;
+mod slots;
 mod startup;
+mod tls;
+mod topology;
+mod url;
 mod value;
+mod way;
 
 pub use builder::RedisStoreBuilder;
+use calls::{Changed, Found, Tried};
 pub use error::RedisConnectError;
-use link::Link;
+use fault::Fault;
+use native::Native;
 use reading::{Left, Reading, Snapshot};
-use value::{Marker, Value};
+use request::Wait;
+use topology::Topology;
+use value::{Encoded, Marker, Value};
 
 /// How often a claim is tried when the entry is gone each time it is looked at again.
 const TRIES: usize = 8;
 
-/// Keeps everything in Redis (7.0 or later) or Valkey (7.2 or later).
+/// Keeps everything in Redis (7.0 or later) or Valkey (7.2 or later): on one server, on the primary that sentinels name, or
+/// on a cluster.
 ///
-/// For any number of processes. What survives a crash of the server is what the server persisted; a failover can lose
-/// the newest writes, and then a request may run twice.
+/// For any number of processes. What survives a crash of the server is what the server persisted. A failover can lose the
+/// newest writes, and then a request may run twice, unless replicas have to confirm them first: see
+/// [`wait_replicas`](RedisStoreBuilder::wait_replicas).
 ///
 /// - One string per record, named `idem:` and 64 hexadecimal digits. What is in it begins with a line of text that can be
 ///   read with `redis-cli`; nothing of the client's key or of the caller is in there, only digests.
@@ -42,10 +56,34 @@ const TRIES: usize = 8;
 ///   unless [`allow_eviction`](RedisStoreBuilder::allow_eviction) insists.
 /// - When its memory is full, running requests are still recorded and finished ones still replayed; new ones are refused
 ///   with [`StoreError::Full`].
-/// - One connection, shared by all, made again by itself when it is lost. It speaks to one server: give it the primary,
-///   not a node of a cluster.
+/// - One connection to each server, shared by all, made again by itself when it is lost. Nothing is ever read from a
+///   replica.
 ///
-/// Clones share the connection.
+/// Clones share the connections.
+///
+/// # URLs
+///
+/// | URL | what is there |
+/// |---|---|
+/// | `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]` | one server |
+/// | `redis+unix:///PATH` | one server, by its socket |
+/// | `redis+sentinel://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]..]/SERVICE[/DATABASE]` | sentinels, which know the primary of this service |
+/// | `redis+cluster://[USER:PASSWORD@]HOST[:PORT][,HOST[:PORT]..]` | nodes of a cluster, of which one is enough to find the others |
+/// | `rediss://..`, `rediss+sentinel://..`, `rediss+cluster://..` | the same, encrypted (feature `redis-tls`) |
+///
+/// What is in a user name or a password that means something in a URL is percent-encoded. `valkey` may stand for `redis`.
+///
+/// # Rights
+///
+/// A user needs no more than this (`ACL SETUSER`), `idem:` being the [prefix](RedisStoreBuilder::prefix):
+///
+/// ```text
+/// ~idem:* +set +get +pttl +getrange +pexpire +del +evalsha +eval
+/// ```
+///
+/// In a cluster also `+cluster|slots +asking`; to wait for replicas also `+wait +pexpiretime +pexpireat`; and
+/// `+delex` (Redis 8.4) or `+delifeq` (Valkey 9.0) for releases without a script. With `+info`, or `+config|get`, the store
+/// can see for itself that the server does not evict. At the sentinels: `+sentinel|get-master-addr-by-name`.
 ///
 /// # Examples
 ///
@@ -55,6 +93,7 @@ const TRIES: usize = 8;
 /// # async fn example() -> Result<(), idem_runtime::store::RedisConnectError> {
 /// let store = RedisStore::connect("redis://localhost").await?;
 /// let other = RedisStore::builder("redis://:secret@cache:6379/2").prefix("shop:idem:").connect().await?;
+/// let watched = RedisStore::connect("redis+sentinel://one,two,three/shop").await?;
 /// # Ok(())
 /// # }
 /// ```
@@ -64,14 +103,17 @@ pub struct RedisStore {
 }
 
 struct Inner {
-    link: Link,
+    topology: Topology,
+    native: Native,
     address: String,
     prefix: String,
     response_timeout: Duration,
+    /// How many replicas have to confirm what is written.
+    wait: Option<Wait>,
 }
 
 impl RedisStore {
-    /// Connects to the server at `url`, `redis://[USER:PASSWORD@]HOST[:PORT][/DATABASE]`, with every default.
+    /// Connects to what is at `url`, with every default.
     ///
     /// # Errors
     /// As [`RedisStoreBuilder::connect`].
@@ -79,27 +121,59 @@ impl RedisStore {
         Self::builder(url).connect().await
     }
 
-    /// Settings of your own for the server at `url`.
+    /// Settings of your own for what is at `url`.
     pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
         RedisStoreBuilder::new(url)
     }
 
-    fn new(link: Link, address: String, prefix: String, response_timeout: Duration) -> Self {
-        Self { inner: Arc::new(Inner { link, address, prefix, response_timeout }) }
-    }
-
-    fn connection(&self) -> ConnectionManager {
-        self.inner.link.manager()
+    fn new(inner: Inner) -> Self {
+        Self { inner: Arc::new(inner) }
     }
 
     fn name_of(&self, key: RecordKey) -> String {
-        format!("{}{key}", self.inner.prefix)
+        let prefix = &self.inner.prefix;
+        let mut name = String::with_capacity(prefix.len() + 64);
+        name.push_str(prefix);
+        value::push_hex(&mut name, key.as_bytes());
+        name
     }
 
-    /// What a failed command means to the caller, and to the connection.
-    fn failed(&self, error: &RedisError) -> StoreError {
-        self.inner.link.heed(error);
-        fault::store_error(error, self.inner.response_timeout)
+    /// What a fault means to the caller.
+    fn failed(&self, fault: Fault) -> StoreError {
+        fault.into_store_error(self.inner.response_timeout)
+    }
+
+    /// What is there, or `None` when `new` was put there and confirmed.
+    ///
+    /// If replicas are waited for, that is looked at first: what is there already can be said without a connection of its
+    /// own, and also while replicas are out of reach.
+    async fn find_or_put(&self, key: RecordKey, new: &Encoded, lifetime: u64) -> Result<Found, StoreError> {
+        if self.inner.wait.is_some()
+            && let Some(found) = self.read(key).await?
+        {
+            return Ok(Some(found));
+        }
+        self.put(key, new, lifetime, self.inner.wait).await
+    }
+
+    /// Makes sure that what is about to be acted on survives a failover, if that is asked for: the asker's own claim, and a
+    /// record that is so young that whoever wrote it may not have its confirmation yet.
+    async fn vouch(
+        &self,
+        key: RecordKey,
+        value: &Value,
+        left: Left,
+        asker: Option<OwnerToken>,
+    ) -> Result<(), StoreError> {
+        let doubtful = match (value.marker, left) {
+            (Marker::Pending, _) => asker == Some(value.owner),
+            (Marker::Completed, Left::Millis(left)) => value.ttl.saturating_sub(left) < value.lease,
+            (Marker::Completed, _) => false,
+        };
+        match doubtful && self.inner.wait.is_some() {
+            true => self.confirm(key, &value::prefix(value.marker, value.owner)).await,
+            false => Ok(()),
+        }
     }
 
     /// The claim under `key`, if `owner` holds it and their lease has ended.
@@ -122,17 +196,19 @@ impl Store for RedisStore {
         let new = Value::pending(claim, 1);
         let encoded = new.encode(claim.key);
         for _ in 0..TRIES {
-            let Some((value, left)) = self.put(claim.key, &encoded, new.lifetime()).await? else {
+            let Some((value, left)) = self.find_or_put(claim.key, &encoded, new.lifetime()).await? else {
                 return Ok(ClaimOutcome::Claimed { attempt: 1 });
             };
+            self.vouch(claim.key, &value, left, Some(claim.owner)).await?;
             let doubtful = match reading::answer(value, left, claim.owner, Snapshot::Torn) {
                 Reading::Sure(answer) => return Ok(answer),
                 Reading::Doubtful(value) => value,
             };
-            if let Some((value, left)) = self.settle(claim.key, Some(&doubtful)).await?
-                && let Reading::Sure(answer) = reading::answer(value, left, claim.owner, Snapshot::Atomic)
-            {
-                return Ok(answer);
+            if let Some((value, left)) = self.settle(claim.key, Some(&doubtful)).await? {
+                self.vouch(claim.key, &value, left, Some(claim.owner)).await?;
+                if let Reading::Sure(answer) = reading::answer(value, left, claim.owner, Snapshot::Atomic) {
+                    return Ok(answer);
+                }
             }
         }
         Err(StoreError::Unavailable { reason: "the entry changes all the time".to_owned(), source: None })
@@ -151,32 +227,63 @@ impl Store for RedisStore {
     }
 
     async fn renew(&self, claim: &Claim) -> Result<Hold, StoreError> {
-        let pending = value::prefix(Marker::Pending, claim.owner);
-        self.change(&script::RENEW, claim.key, &(pending, span::millis(claim.lease))).await
+        let arguments = (value::prefix(Marker::Pending, claim.owner), span::millis(claim.lease));
+        self.change(&script::RENEW, claim.key, &arguments, self.inner.wait).await.map(Hold::from)
     }
 
-    // A server that has `SET .. IFEQ` could do this without a script, given the claim as it was written: faster where
-    // bodies are large.
+    /// Natively, if the server can: the claim is as it was written, for a renewal changes only its expiry. Whatever a
+    /// command does not do, the script does, or says why not.
+    ///
+    /// In the last millisecond of an entry, which the script takes for its end, a command may still find it. Nobody can tell:
+    /// whoever saw that it had ended has removed it.
     async fn complete(&self, claim: &Claim, attempt: u32, outcome: &Outcome) -> Result<Hold, StoreError> {
+        let Claim { key, owner, .. } = *claim;
         let record = Value::completed(claim, attempt, outcome)?;
-        let pending = value::prefix(Marker::Pending, claim.owner);
-        let completed = value::prefix(Marker::Completed, claim.owner);
-        let arguments = (pending, completed, record.encode(claim.key), record.lifetime());
-        self.change(&script::COMPLETE, claim.key, &arguments).await
+        let (encoded, lifetime, wait) = (record.encode(key), record.lifetime(), self.inner.wait);
+        if self.inner.native.has_set() {
+            let held = Value::pending(claim, attempt).encode(key);
+            let set = native::set(&self.name_of(key), &held, &encoded, lifetime);
+            if self.try_native(key, set, wait).await? == Tried::Done {
+                return Ok(Hold::Held);
+            }
+        }
+        let completed = value::prefix(Marker::Completed, owner);
+        let arguments = (value::prefix(Marker::Pending, owner), completed.clone(), encoded, lifetime);
+        let changed = self.change(&script::COMPLETE, key, &arguments, wait).await?;
+        if changed == Changed::Before {
+            // By this owner, but perhaps over another connection, or without the replicas' answer.
+            self.confirm(key, &completed).await?;
+        }
+        Ok(Hold::from(changed))
     }
 
     async fn release(&self, claim: &Claim) -> Result<Hold, StoreError> {
+        // The first attempt is the usual one. Another one is another value, and a matter for the script.
+        let held = Value::pending(claim, 1).encode(claim.key);
+        let mut answer_was_lost = false;
+        if let Some(delete) = self.inner.native.delete(&self.name_of(claim.key), &held) {
+            match self.try_native(claim.key, delete, None).await? {
+                Tried::Done => return Ok(Hold::Held),
+                Tried::InVain { sent_before } => answer_was_lost = sent_before,
+            }
+        }
         let pending = value::prefix(Marker::Pending, claim.owner);
-        self.change(&script::RELEASE, claim.key, &(pending,)).await
+        match self.change(&script::RELEASE, claim.key, &(pending,), None).await? {
+            // That is what was asked for; only the answer that said so was lost.
+            Changed::Gone { perhaps_by_us } if perhaps_by_us || answer_was_lost => Ok(Hold::Held),
+            changed => Ok(Hold::from(changed)),
+        }
     }
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         let Some((value, left)) = self.read(key).await? else { return Ok(None) };
+        self.vouch(key, &value, left, None).await?;
         if let Reading::Sure(entry) = reading::look(value, left, Snapshot::Torn) {
             return Ok(Some(entry));
         }
-        let settled = self.settle(key, None).await?;
-        Ok(settled.and_then(|(value, left)| reading::look(value, left, Snapshot::Atomic).sure()))
+        let Some((value, left)) = self.settle(key, None).await? else { return Ok(None) };
+        self.vouch(key, &value, left, None).await?;
+        Ok(reading::look(value, left, Snapshot::Atomic).sure())
     }
 }
 

@@ -2,8 +2,7 @@
 
 use std::sync::LazyLock;
 
-use ::redis::aio::ConnectionManager;
-use ::redis::{Cmd, ErrorKind, RedisError, ServerErrorKind, ToRedisArgs, Value as Reply};
+use ::redis::{Cmd, ToRedisArgs};
 
 /// A script, known to the server by its digest.
 pub(super) struct Script {
@@ -18,6 +17,7 @@ macro_rules! script {
 }
 
 script!(COMPLETE, "lua/complete.lua");
+script!(CONFIRM, "lua/confirm.lua");
 script!(RELEASE, "lua/release.lua");
 script!(RENEW, "lua/renew.lua");
 script!(SETTLE, "lua/settle.lua");
@@ -28,28 +28,20 @@ impl Script {
         Self { code, digest: ::redis::Script::new(code).get_hash().to_owned() }
     }
 
-    /// Runs it on one key.
-    ///
-    /// By its digest; a server that does not know it (restarted, failed over, flushed) is sent the code, which it runs
-    /// and remembers at once: one more round trip, where loading it first would make two.
-    pub(super) async fn run(
-        &self,
-        connection: &mut ConnectionManager,
-        key: &str,
-        arguments: &impl ToRedisArgs,
-    ) -> Result<Reply, RedisError> {
-        let known = self.command("EVALSHA", &self.digest, key, arguments).query_async(connection).await;
-        match known {
-            Err(error) if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript) => {
-                self.command("EVAL", self.code, key, arguments).query_async(connection).await
-            }
-            answer => answer,
-        }
+    /// Runs it on one key, by its digest.
+    pub(super) fn by_digest(&self, key: &str, arguments: &impl ToRedisArgs) -> Cmd {
+        command("EVALSHA", &self.digest, key, arguments)
     }
 
-    fn command(&self, name: &str, script: &str, key: &str, arguments: &impl ToRedisArgs) -> Cmd {
-        let mut command = ::redis::cmd(name);
-        command.arg(script).arg(1).arg(key).arg(arguments);
-        command
+    /// Sends the code, for a server that does not know it (restarted, failed over, flushed). It runs it and remembers it
+    /// at once: one more round trip, where loading it first would make two.
+    pub(super) fn by_code(&self, key: &str, arguments: &impl ToRedisArgs) -> Cmd {
+        command("EVAL", self.code, key, arguments)
     }
+}
+
+fn command(name: &str, script: &str, key: &str, arguments: &impl ToRedisArgs) -> Cmd {
+    let mut command = ::redis::cmd(name);
+    command.arg(script).arg(1).arg(key).arg(arguments);
+    command
 }

@@ -1,9 +1,11 @@
 //! What a server has to be before anything is kept in it.
 
-use ::redis::aio::ConnectionManager;
-use ::redis::{ErrorKind, RedisError, Value as Reply};
+use ::redis::{ErrorKind, ServerErrorKind, Value as Reply};
 
 use super::error::RedisConnectError;
+use super::fault::{self, Fault};
+use super::link::Link;
+use super::request::{Manner, Request};
 
 /// The oldest version that has `SET .. NX GET` and script flags. Valkey calls itself Redis 7.2.4, whatever its own version.
 const OLDEST: (u64, u64) = (7, 0);
@@ -14,7 +16,6 @@ pub(super) struct Server {
     version: Option<String>,
     policy: Option<String>,
     replica: bool,
-    cluster: bool,
 }
 
 impl Server {
@@ -22,21 +23,14 @@ impl Server {
     ///
     /// # Errors
     /// Only when it cannot be asked. What it will not say is left open: `INFO` and `CONFIG` are forbidden to many users.
-    pub(super) async fn ask(connection: &mut ConnectionManager) -> Result<Self, RedisError> {
-        let mut server = match ::redis::cmd("INFO").query_async(connection).await {
-            Ok(Reply::BulkString(info)) => Self::read(&String::from_utf8_lossy(&info)),
-            Ok(Reply::VerbatimString { text: info, .. }) => Self::read(&info),
-            Ok(_) => Self::default(),
-            Err(error) if is_forbidden(&error) => Self::default(),
-            Err(error) => return Err(error),
+    pub(super) async fn ask(link: &Link) -> Result<Self, Fault> {
+        let mut server = match answer(link, &["INFO"]).await? {
+            Some(Reply::BulkString(info)) => Self::read(&String::from_utf8_lossy(&info)),
+            Some(Reply::VerbatimString { text: info, .. }) => Self::read(&info),
+            _ => Self::default(),
         };
         if server.policy.is_none() {
-            let asked = ::redis::cmd("CONFIG").arg("GET").arg("maxmemory-policy").query_async(connection).await;
-            server.policy = match asked {
-                Ok(reply) => setting(reply),
-                Err(error) if is_forbidden(&error) => None,
-                Err(error) => return Err(error),
-            };
+            server.policy = answer(link, &["CONFIG", "GET", "maxmemory-policy"]).await?.and_then(setting);
         }
         Ok(server)
     }
@@ -49,7 +43,6 @@ impl Server {
                 "redis_version" => server.version = Some(value.to_owned()),
                 "maxmemory_policy" => server.policy = Some(value.to_owned()),
                 "role" => server.replica = value == "slave" || value == "replica",
-                "redis_mode" => server.cluster = value == "cluster",
                 _ => {}
             }
         }
@@ -80,9 +73,6 @@ impl Server {
         if self.version.is_none() {
             tracing::warn!("cannot read Redis' version: make sure that it is Redis 7.0 or Valkey 7.2, or a later one");
         }
-        if self.cluster {
-            tracing::warn!("Redis is in cluster mode: requests whose keys are on other nodes will be refused");
-        }
         Ok(())
     }
 }
@@ -93,10 +83,22 @@ fn is_too_old(version: &str) -> bool {
     numbers.next().is_some_and(|major| (major, numbers.next().unwrap_or(0)) < OLDEST)
 }
 
-fn is_forbidden(error: &RedisError) -> bool {
+/// What the server answers, unless it forbids the question.
+async fn answer(link: &Link, words: &[&str]) -> Result<Option<Reply>, Fault> {
+    let mut command = ::redis::cmd(words[0]);
+    command.arg(&words[1..]);
+    let [reply, _] = link.ask(&Request::One(command), Manner::default()).await?.values;
+    match fault::of_reply(&reply) {
+        Some(fault) if is_forbidden(&fault) => Ok(None),
+        Some(fault) => Err(fault),
+        None => Ok(Some(reply)),
+    }
+}
+
+fn is_forbidden(fault: &Fault) -> bool {
     // A proxy or a hosted server answers a command that it does not let through with a plain `ERR`.
-    matches!(error.kind(), ErrorKind::Server(kind) if kind == ::redis::ServerErrorKind::NoPerm
-        || kind == ::redis::ServerErrorKind::ResponseError)
+    matches!(fault, Fault::Redis(error) if matches!(error.kind(), ErrorKind::Server(kind)
+        if kind == ServerErrorKind::NoPerm || kind == ServerErrorKind::ResponseError))
 }
 
 /// The value in `CONFIG GET`'s reply: a list of names and values, or a map.

@@ -13,7 +13,6 @@
 //! that was cut off, and one that was copied to another key unreadable, instead of an answer to a request that nobody
 //! made. It is no protection against somebody who can write to Redis.
 
-use std::fmt::Write as _;
 use std::ops::Range;
 use std::time::Duration;
 
@@ -120,14 +119,21 @@ impl Value {
         let mut text = String::with_capacity(FIXED);
         let Self { marker, owner, fingerprint, attempt, lease, ttl, outcome } = self;
         let (head, body) = (outcome.head.len(), outcome.body.len());
-        // Writing to a `String` cannot fail.
-        let _ = write!(
-            text,
-            "{} {fingerprint} {attempt:010} {lease:013} {ttl:013} {head:010} {body:010} ",
-            prefix(*marker, *owner)
-        );
+        text.push_str(FORMAT);
+        text.push_str(marker.text());
+        text.push(' ');
+        push_hex(&mut text, &owner.bits().to_be_bytes());
+        text.push(' ');
+        push_hex(&mut text, fingerprint.as_bytes());
+        push_number(&mut text, ATTEMPT, u64::from(*attempt));
+        push_number(&mut text, LEASE, *lease);
+        push_number(&mut text, TTL, *ttl);
+        push_number(&mut text, HEAD_LENGTH, head as u64);
+        push_number(&mut text, BODY_LENGTH, body as u64);
+        text.push(' ');
         let check = check(key, text.as_bytes(), outcome);
-        let _ = writeln!(text, "{check:016x}");
+        push_hex(&mut text, &check.to_be_bytes());
+        text.push('\n');
         Encoded { fixed: text, outcome: outcome.clone() }
     }
 
@@ -166,6 +172,32 @@ impl Value {
             outcome,
         })
     }
+}
+
+/// In lower-case hexadecimal digits. By hand, as with [`push_number`]: formatting cost as much as everything else of a claim.
+pub(super) fn push_hex(text: &mut String, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for byte in bytes {
+        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
+        text.push(char::from(DIGITS[usize::from(byte & 15)]));
+    }
+}
+
+/// A space, and a number in as many digits as its field has: leading zeros, and all digits even if they are more.
+fn push_number(text: &mut String, field: Range<usize>, mut number: u64) {
+    // As many as a `u64` can have.
+    let mut digits = [b'0'; 20];
+    let mut first = digits.len() - field.len();
+    for (at, digit) in digits.iter_mut().enumerate().rev() {
+        if number == 0 {
+            break;
+        }
+        *digit = b'0' + (number % 10) as u8;
+        number /= 10;
+        first = first.min(at);
+    }
+    text.push(' ');
+    text.extend(digits[first..].iter().copied().map(char::from));
 }
 
 /// The start of every value that `owner` writes in this state, and of no other.
