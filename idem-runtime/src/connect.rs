@@ -111,7 +111,7 @@ impl Idempotency {
 #[cfg(feature = "sqlite")]
 async fn sqlite(url: &str, scheme: &str) -> Result<Idempotency, ConnectError> {
     // As for other programs: what follows `sqlite://` is a path, and so is what follows `sqlite:`.
-    let file = url[scheme.len()..].trim_start_matches(':');
+    let file = url[scheme.len()..].strip_prefix(':').unwrap_or_default();
     let file = std::path::PathBuf::from(file.strip_prefix("//").unwrap_or(file));
     let opened = tokio::task::spawn_blocking(move || crate::store::SqliteStore::open(file)).await;
     let store = opened.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()));

@@ -9,11 +9,16 @@ use idem_tests::redis_server::RedisServer;
 use idem_tests::server::Seen;
 use idem_tests::until;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
-async fn payments(arguments: &[&str]) -> Program {
-    let mut all = vec!["--listen", "127.0.0.1:0"];
-    all.extend(arguments);
-    Program::start(&built("payments"), &all).await
+async fn payments(store: &str, delay: &str) -> Program {
+    let arguments = ["--listen", "127.0.0.1:0", "--store", store, "--delay", delay];
+    Program::start(&built("payments"), &arguments).await
+}
+
+/// The default, but for the folder.
+fn file_in(folder: &TempDir) -> String {
+    format!("sqlite:{}", folder.path().join("payments.db").display())
 }
 
 fn post(program: &Program, path: &str, key: Option<(&str, &str)>, body: &Value) -> reqwest::RequestBuilder {
@@ -64,19 +69,43 @@ async fn walk_through(program: &Program) {
 }
 
 #[tokio::test]
+async fn in_a_file() {
+    let folder = TempDir::new().unwrap();
+    walk_through(&payments(&file_in(&folder), "0s").await).await;
+}
+
+#[tokio::test]
 async fn in_memory() {
-    walk_through(&payments(&["--delay", "0s"]).await).await;
+    walk_through(&payments("memory:", "0s").await).await;
 }
 
 #[tokio::test]
 async fn in_redis() {
     let redis = RedisServer::start().await;
-    walk_through(&payments(&["--delay", "0s", "--store", &redis.url()]).await).await;
+    walk_through(&payments(&redis.url(), "0s").await).await;
 }
 
 #[tokio::test]
+async fn a_retry_after_the_program_was_killed_and_started_again_is_replayed() {
+    let folder = TempDir::new().unwrap();
+    let body = json!({ "order": "A-1", "amount": 1250 });
+    let pay = async |program: &Program| Seen::of(post(program, "/v1/payments", Some(KEY), &body)).await;
+    let mut program = payments(&file_in(&folder), "0s").await;
+    let first = pay(&program).await;
+    assert_eq!((first.status, first.replayed), (201, false));
+    program.kill();
+    let program = payments(&file_in(&folder), "0s").await;
+    let again = pay(&program).await;
+    assert_eq!((again.status, again.replayed, &again.body), (200, true, &first.body));
+    assert_eq!(charged(&program).await.len(), 1);
+}
+
+const KEY: (&str, &str) = ("x-idempotency-key", "k-1");
+
+#[tokio::test]
 async fn the_curl_lines_that_it_prints_work_when_pasted() {
-    let program = payments(&[]).await;
+    let folder = TempDir::new().unwrap();
+    let program = payments(&file_in(&folder), "300ms").await;
     let printed = until("the whole greeting", async || {
         let output = program.output();
         output.contains("/v1/counts").then_some(output)
@@ -122,6 +151,9 @@ async fn wrong_options_end_it_with_one_clear_line() {
         (["--store", "mysql://x"], "`mysql:` is no store"),
         (["--store", "nonsense"], "is no store"),
         (["--store", "redis://"], "redis"),
+        (["--store", "sqlite:/nowhere/payments.db"], "its folder does not exist"),
+        (["--store", "sqlite:/"], "it is a folder"),
+        (["--store", "sqlite::memory:"], "use `memory:`"),
         (["--store", &nobody], "cannot be reached"),
         (["--listen", &taken], "cannot listen on"),
     ] {
@@ -138,7 +170,8 @@ async fn wrong_options_end_it_with_one_clear_line() {
 
 #[tokio::test]
 async fn sigterm_ends_it_when_all_is_recorded() {
-    let mut program = payments(&["--delay", "100ms"]).await;
+    let folder = TempDir::new().unwrap();
+    let mut program = payments(&file_in(&folder), "100ms").await;
     let paid =
         tokio::spawn(Seen::of(post(&program, "/pay", Some(("idempotency-key", "k")), &json!({ "orderId": "x" }))));
     until("the claim", async || {

@@ -4,10 +4,10 @@ use std::num::NonZeroU64;
 
 use axum::extract::{FromRef, Path, State};
 use axum::http::{StatusCode, header::LOCATION};
-use axum::response::{AppendHeaders, IntoResponse};
+use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use idem_runtime::{Execution, Idempotency, idempotent};
+use idem_runtime::{Execution, Idempotency, idempotent, rusqlite};
 use problem_details::ProblemDetails;
 use serde::{Deserialize, Serialize};
 use tower_http::catch_panic::CatchPanicLayer;
@@ -56,13 +56,17 @@ struct Paid {
 
 /// The key is optional here: without one, every request pays.
 #[idempotent(ttl = "1h", key = "header:Idempotency-Key", missing = "execute", state = AppState)]
-async fn pay(State(ledger): State<Ledger>, execution: Execution, Json(request): Json<PayOrder>) -> Json<Paid> {
+async fn pay(
+    State(ledger): State<Ledger>,
+    execution: Execution,
+    Json(request): Json<PayOrder>,
+) -> Result<Json<Paid>, NoBooks> {
     let order = match &request.order_id {
         OrderId::Number(number) => number.to_string(),
         OrderId::Text(text) => text.clone(),
     };
-    ledger.charge(order, None, execution.attempt()).await;
-    Json(Paid { order: request.order_id, status: "paid" })
+    ledger.charge(order, None, execution.attempt()).await?;
+    Ok(Json(Paid { order: request.order_id, status: "paid" }))
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,20 +87,39 @@ async fn create_payment(
     State(ledger): State<Ledger>,
     execution: Execution,
     Json(new): Json<NewPayment>,
-) -> (StatusCode, AppendHeaders<[(axum::http::HeaderName, String); 1]>, Json<Payment>) {
-    let payment = ledger.charge(new.order, Some(new.amount), execution.attempt()).await;
+) -> Result<impl IntoResponse, NoBooks> {
+    let payment = ledger.charge(new.order, Some(new.amount), execution.attempt()).await?;
     let location = format!("/v1/payments/{}", payment.id);
-    (StatusCode::CREATED, AppendHeaders([(LOCATION, location)]), Json(payment))
+    Ok((StatusCode::CREATED, AppendHeaders([(LOCATION, location)]), Json(payment)))
 }
 
-async fn list_payments(State(ledger): State<Ledger>) -> Json<Vec<Payment>> {
-    Json(ledger.all())
+async fn list_payments(State(ledger): State<Ledger>) -> Result<Json<Vec<Payment>>, NoBooks> {
+    Ok(Json(ledger.all().await?))
 }
 
-async fn show_payment(State(ledger): State<Ledger>, Path(id): Path<u64>) -> Result<Json<Payment>, ProblemDetails> {
-    ledger.find(id).map(Json).ok_or_else(|| {
-        ProblemDetails::from_status_code(StatusCode::NOT_FOUND).with_detail(format!("there is no payment {id}"))
+async fn show_payment(State(ledger): State<Ledger>, Path(id): Path<u64>) -> Result<Json<Payment>, Response> {
+    let payment = ledger.find(id).await.map_err(|error| NoBooks(error).into_response())?;
+    payment.map(Json).ok_or_else(|| {
+        let problem = ProblemDetails::from_status_code(StatusCode::NOT_FOUND);
+        problem.with_detail(format!("there is no payment {id}")).into_response()
     })
+}
+
+/// The provider cannot be asked. A 5xx, so nothing is recorded, and the next retry pays.
+#[derive(Debug)]
+struct NoBooks(rusqlite::Error);
+
+impl From<rusqlite::Error> for NoBooks {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error)
+    }
+}
+
+impl IntoResponse for NoBooks {
+    fn into_response(self) -> Response {
+        tracing::error!(error = %self.0, "the provider has failed");
+        ProblemDetails::from_status_code(StatusCode::BAD_GATEWAY).with_detail("the provider has failed").into_response()
+    }
 }
 
 #[derive(Debug, Serialize)]

@@ -4,6 +4,7 @@ use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 
+use idem_runtime::rusqlite::{self, Connection, OptionalExtension as _, Row};
 use parking_lot::Mutex;
 use serde::Serialize;
 
@@ -21,35 +22,76 @@ pub(crate) struct Payment {
     pub(crate) attempt: u32,
 }
 
-/// The simulated provider, and what it has charged.
+/// The simulated provider, and what it has charged. Its books are a database of its own: what a provider does is in no
+/// transaction of ours.
 #[derive(Clone, Debug)]
 pub(crate) struct Ledger {
-    payments: Arc<Mutex<Vec<Payment>>>,
+    books: Arc<Mutex<Connection>>,
     delay: Duration,
 }
 
 impl Ledger {
-    /// Nothing charged yet; each charge takes `delay`.
-    pub(crate) fn new(delay: Duration) -> Self {
-        Self { payments: Arc::default(), delay }
+    /// In this file, or in memory; each charge takes `delay`.
+    pub(crate) fn open(file: Option<&str>, delay: Duration) -> rusqlite::Result<Self> {
+        let books = match file {
+            Some(file) => Connection::open(file)?,
+            None => Connection::open_in_memory()?,
+        };
+        books.busy_timeout(Duration::from_secs(5))?;
+        books.execute_batch(
+            "CREATE TABLE IF NOT EXISTS charges \
+             (id INTEGER PRIMARY KEY, order_name TEXT NOT NULL, amount INTEGER, attempt INTEGER NOT NULL)",
+        )?;
+        Ok(Self { books: Arc::new(Mutex::new(books)), delay })
     }
 
     /// Charges, and takes its time.
-    pub(crate) async fn charge(&self, order: String, amount: Option<NonZeroU64>, attempt: u32) -> Payment {
+    pub(crate) async fn charge(
+        &self,
+        order: String,
+        amount: Option<NonZeroU64>,
+        attempt: u32,
+    ) -> rusqlite::Result<Payment> {
         tokio::time::sleep(self.delay).await;
-        let mut payments = self.payments.lock();
-        let payment = Payment { id: payments.len() as u64 + 1, order, amount, attempt };
-        payments.push(payment.clone());
-        payment
+        self.ask(move |books| {
+            books.query_row(
+                "INSERT INTO charges (order_name, amount, attempt) VALUES (?1, ?2, ?3) RETURNING *",
+                (order, amount.and_then(|amount| i64::try_from(amount.get()).ok()), attempt),
+                payment,
+            )
+        })
+        .await
     }
 
     /// All charges.
-    pub(crate) fn all(&self) -> Vec<Payment> {
-        self.payments.lock().clone()
+    pub(crate) async fn all(&self) -> rusqlite::Result<Vec<Payment>> {
+        self.ask(|books| books.prepare_cached("SELECT * FROM charges ORDER BY id")?.query_map([], payment)?.collect())
+            .await
     }
 
     /// One charge.
-    pub(crate) fn find(&self, id: u64) -> Option<Payment> {
-        self.payments.lock().iter().find(|payment| payment.id == id).cloned()
+    pub(crate) async fn find(&self, id: u64) -> rusqlite::Result<Option<Payment>> {
+        let id = i64::try_from(id).unwrap_or(i64::MAX);
+        self.ask(move |books| books.query_row("SELECT * FROM charges WHERE id = ?1", [id], payment).optional()).await
     }
+
+    /// SQLite waits for the disk, and that must not keep a thread of the server's from other requests.
+    async fn ask<T: Send + 'static>(
+        &self,
+        question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    ) -> rusqlite::Result<T> {
+        let books = Arc::clone(&self.books);
+        let answer = tokio::task::spawn_blocking(move || question(&books.lock())).await;
+        answer.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+    }
+}
+
+fn payment(row: &Row<'_>) -> rusqlite::Result<Payment> {
+    let (id, amount): (i64, Option<i64>) = (row.get(0)?, row.get(2)?);
+    Ok(Payment {
+        id: id.unsigned_abs(),
+        order: row.get(1)?,
+        amount: amount.and_then(|amount| NonZeroU64::new(amount.unsigned_abs())),
+        attempt: row.get(3)?,
+    })
 }

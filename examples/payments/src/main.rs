@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use clap::Parser;
 use idem_runtime::Idempotency;
+use ledger::Ledger;
 use tokio::net::TcpListener;
 
 mod app;
@@ -15,8 +16,9 @@ mod ledger;
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Options {
-    /// Where records are kept: `memory:` or `redis://HOST:PORT`
-    #[arg(long, default_value = "memory:", value_name = "URL")]
+    /// Where records are kept: `sqlite:FILE`, `memory:` or `redis://HOST:PORT`. The charges are kept in the same FILE, and
+    /// in memory with the others
+    #[arg(long, default_value = "sqlite:payments.db", value_name = "URL")]
     store: String,
     /// Where to listen
     #[arg(long, default_value = "127.0.0.1:3000", value_name = "ADDR")]
@@ -42,13 +44,15 @@ async fn main() -> ExitCode {
 }
 
 async fn serve(options: Options) -> Result<(), String> {
-    let idempotency = Idempotency::connect(&options.store).await.map_err(|error| error.to_string())?;
     let listener = TcpListener::bind(options.listen).await.map_err(|error| {
         format!("cannot listen on {}: {error}; choose another address with --listen", options.listen)
     })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
-    let state = app::AppState { idempotency: idempotency.clone(), ledger: ledger::Ledger::new(options.delay) };
-    greet(address, idempotency.store_name());
+    let idempotency = Idempotency::connect(&options.store).await.map_err(|error| error.to_string())?;
+    let file = options.store.strip_prefix("sqlite:").map(|file| file.strip_prefix("//").unwrap_or(file));
+    let ledger = Ledger::open(file, options.delay).map_err(|error| format!("the charges cannot be kept: {error}"))?;
+    let state = app::AppState { idempotency: idempotency.clone(), ledger };
+    greet(address, file.unwrap_or(idempotency.store_name()));
     axum::serve(listener, app::router(state))
         .with_graceful_shutdown(stop_signal())
         .await
@@ -98,6 +102,8 @@ Hang up in the middle, and retry: the charge was carried on to its end, and is n
 With an optional key, and ten retries at once:
 
   seq 10 | xargs -P 10 -I '{{}}' curl -s -w '\n' http://{address}/pay -H 'Idempotency-Key: k-3' --json '{{"orderId":7}}'
+
+Stop this program, even with `kill -9`, start it again, and retry: the answer is still there, unless it was kept in memory.
 
 What was really charged, and what happened to the requests:
 
