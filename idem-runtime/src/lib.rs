@@ -24,6 +24,9 @@
 //! | `redis` | no | `RedisStore`, and `redis://` in [`Idempotency::connect`] |
 //! | `postgres` | no | `PostgresStore`, and `postgres://` in [`Idempotency::connect`]; needs Rust 1.94 |
 //! | `sqlite` | no | `SqliteStore`, and `sqlite:FILE` in [`Idempotency::connect`]; builds SQLite, with a C compiler |
+//! | `redis-tls` | no | `rediss://` and the like, with rustls |
+//! | `cache` | no | `CachedStore`: finished requests are replayed from memory, without a round trip |
+//! | `encryption` | no | `EncryptedStore`: recorded answers are encrypted before a store sees them |
 //! | `conformance` | no | the suite that judges a [`Store`] |
 //!
 //! # What is guaranteed

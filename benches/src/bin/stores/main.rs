@@ -3,6 +3,8 @@
 //! `cargo run --release -p idem-benches --bin stores [--quick] [--only STORE]` prints the tables and writes them to `benches/STORES.md`.
 //! It starts its own `redis-server` and PostgreSQL, which have to be installed.
 
+mod sqlite;
+
 use std::future::Future;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -99,6 +101,9 @@ async fn measure(rounds: usize) -> String {
         redis(&mut bench, "Redis 7.0", RedisServer::with(&options).await, "0.80").await;
         redis(&mut bench, "Redis 8.6", RedisServer::newer("redis", &options).await, "0.90").await;
         redis(&mut bench, "Valkey 9.1", RedisServer::newer("valkey", &options).await, "0.90").await;
+    }
+    if wanted("sqlite") {
+        sqlite::sqlite(&mut bench).await;
     }
     if wanted("postgres") {
         postgres(&mut bench).await;
