@@ -54,7 +54,9 @@ pub(super) async fn sqlite(bench: &mut Bench) {
                 let body = "SELECT head, body FROM idem_records WHERE key = ?1";
                 let found = store.read(move |db| {
                     let mut select = db.prepare_cached(body)?;
-                    select.query_row([claim.key.as_bytes()], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))
+                    select.query_row([claim.key.as_bytes()], |row| {
+                        Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?))
+                    })
                 });
                 assert_eq!(found.await.expect("a row").1.len(), BODY);
             }
