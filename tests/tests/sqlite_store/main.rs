@@ -1,3 +1,5 @@
-//! The SQLite store, on real files: judged by the suite, shared by several stores as by several processes.
+//! The SQLite store, on real files: and what stands in the way of opening them.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod opening;
