@@ -69,3 +69,13 @@ async fn a_transaction_that_is_left_alone_is_undone_and_others_go_on() {
     assert_eq!(store.commit(tx, Writes::Keep, None).await.unwrap(), Committed::No);
     assert_eq!(charges(&store).await, 1);
 }
+
+#[tokio::test]
+async fn a_read_that_leaves_a_transaction_open_shows_nobody_what_was_there_then() {
+    let folder = TempDir::new().unwrap();
+    drop(store(&folder, Duration::from_secs(60)).await);
+    let store = SqliteStore::builder(folder.path().join("store.db")).readers(1).open().unwrap();
+    store.read(|db| db.execute_batch("BEGIN; SELECT count(*) FROM charges")).await.unwrap();
+    store.write(|db| db.execute("INSERT INTO charges VALUES ('new')", ())).await.unwrap();
+    assert_eq!(charges(&store).await, 1);
+}
