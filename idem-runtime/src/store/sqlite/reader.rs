@@ -41,7 +41,13 @@ fn run(db: &Connection, clock: Clock, asked: &Mutex<Receiver<Look>>) {
         // Whoever waits holds the lock; as it takes what came, it makes room for the next to wait.
         let look = asked.lock().recv();
         match look {
-            Ok(look) => look(db, clock),
+            Ok(look) => {
+                look(db, clock);
+                // One that statements have left open would show the next look what was there then.
+                if !db.is_autocommit() {
+                    let _ = db.execute_batch("ROLLBACK");
+                }
+            }
             Err(_) => return,
         }
     }
