@@ -12,8 +12,11 @@ use axum::extract::{FromRef, State};
 use axum::http::StatusCode;
 use axum::routing::post;
 use clap::Parser;
-use idem_runtime::store::{PostgresStore, RedisStore};
-use idem_runtime::{Execution, Idempotency, IdempotencyBuilder, PostgresTransaction, PostgresTransactions, idempotent};
+use idem_runtime::store::{PostgresStore, RedisStore, SqliteStore};
+use idem_runtime::{
+    Execution, Idempotency, IdempotencyBuilder, PostgresTransaction, PostgresTransactions, SqliteTransaction,
+    SqliteTransactions, idempotent,
+};
 use idem_tests::gated::{self, Gated};
 use tokio::net::TcpListener;
 
@@ -63,6 +66,20 @@ impl Outside {
         Ok((StatusCode::CREATED, format!("paid by {} in attempt {attempt}", std::process::id())))
     }
 
+    async fn charge_in_file(
+        &self,
+        tx: &mut SqliteTransaction,
+        execution: &Execution,
+    ) -> Result<(StatusCode, String), StatusCode> {
+        let (attempt, note) = (execution.attempt(), execution.key());
+        let failed = |_| StatusCode::INTERNAL_SERVER_ERROR;
+        self.stop_at("before-effect").await.map_err(failed)?;
+        let charge = tx.call(move |db| db.execute("INSERT INTO charges (note) VALUES (?1)", [note]));
+        charge.await.map_err(|_| StatusCode::INTERNAL_SERVER_ERROR)?;
+        self.stop_at("after-effect").await.map_err(failed)?;
+        Ok((StatusCode::CREATED, format!("paid by {} in attempt {attempt}", std::process::id())))
+    }
+
     async fn pay(&self, execution: &Execution) -> Result<(StatusCode, String), StatusCode> {
         let unreachable = |_| StatusCode::INTERNAL_SERVER_ERROR;
         let attempt = execution.attempt();
@@ -104,6 +121,32 @@ struct ExactState {
     outside: Outside,
 }
 
+/// The same, where the store is a file.
+#[derive(Clone, Debug, FromRef)]
+struct FileState {
+    idempotency: Idempotency,
+    transactions: SqliteTransactions,
+    outside: Outside,
+}
+
+#[idempotent(ttl = "1h", lease = "3s")]
+async fn pay_exactly_in_file(
+    mut tx: SqliteTransaction,
+    State(outside): State<Outside>,
+    execution: Execution,
+) -> Result<(StatusCode, String), StatusCode> {
+    outside.charge_in_file(&mut tx, &execution).await
+}
+
+#[idempotent(ttl = "1h", lease = "3s", on_failure = "keep")]
+async fn pay_exactly_in_file_or_never(
+    mut tx: SqliteTransaction,
+    State(outside): State<Outside>,
+    execution: Execution,
+) -> Result<(StatusCode, String), StatusCode> {
+    outside.charge_in_file(&mut tx, &execution).await
+}
+
 #[idempotent(ttl = "1h", lease = "3s")]
 async fn pay_exactly(
     mut tx: PostgresTransaction,
@@ -142,6 +185,15 @@ async fn connect(options: &Options) -> Result<Idempotency, Box<dyn std::error::E
             let store = RedisStore::connect(store).await?;
             Ok(patient(Idempotency::builder(Gated::new(store, options.gate, stop_at.unwrap_or_default()))))
         }
+        Some("sqlite") => {
+            let file = store.trim_start_matches("sqlite:");
+            let builder = SqliteStore::builder(file).response_timeout(Duration::from_secs(20));
+            let store = builder.hold(Duration::from_secs(60)).open()?;
+            Ok(patient(match stop_at {
+                Some(step) => Idempotency::builder(Gated::with_transactions(store, options.gate, step)),
+                None => Idempotency::builder(store),
+            }))
+        }
         _ => Ok(Idempotency::connect(store).await?),
     }
 }
@@ -160,10 +212,18 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         .route("/pay-slowly", post(pay_slowly))
         .with_state(state);
     if let Ok(transactions) = idempotency.transactions() {
-        let state = ExactState { idempotency: idempotency.clone(), transactions, outside };
+        let state = ExactState { idempotency: idempotency.clone(), transactions, outside: outside.clone() };
         let exact = Router::new()
             .route("/pay-exactly", post(pay_exactly))
             .route("/pay-exactly-or-never", post(pay_exactly_or_never))
+            .with_state(state);
+        router = router.merge(exact);
+    }
+    if let Ok(transactions) = idempotency.transactions() {
+        let state = FileState { idempotency: idempotency.clone(), transactions, outside };
+        let exact = Router::new()
+            .route("/pay-exactly", post(pay_exactly_in_file))
+            .route("/pay-exactly-or-never", post(pay_exactly_in_file_or_never))
             .with_state(state);
         router = router.merge(exact);
     }

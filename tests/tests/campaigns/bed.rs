@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use idem_runtime::rusqlite::Connection;
 use idem_tests::outside::Outside;
 use idem_tests::postgres_server::PostgresServer;
 use idem_tests::process::Program;
@@ -9,6 +10,7 @@ use idem_tests::redis_server::RedisServer;
 use idem_tests::server::Seen;
 use idem_tests::soon;
 use sqlx::Row as _;
+use tempfile::TempDir;
 
 /// A store, and how handlers use it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,6 +24,10 @@ pub(crate) enum Kind {
     PostgresTransactions,
     /// The same, encrypted, behind a cache.
     PostgresTransactionsDressed,
+    /// By claims with a lease, in a file that two processes share.
+    Sqlite,
+    /// The handler writes in the record's own transaction, into the same file.
+    SqliteTransactions,
 }
 
 impl Kind {
@@ -32,12 +38,19 @@ impl Kind {
             Self::Postgres => "PostgreSQL",
             Self::PostgresTransactions => "PostgreSQL, the record's own transaction",
             Self::PostgresTransactionsDressed => "PostgreSQL, the record's own transaction, encrypted, behind a cache",
+            Self::Sqlite => "SQLite, two processes on one file",
+            Self::SqliteTransactions => "SQLite, two processes on one file, the record's own transaction",
         }
     }
 
     /// Whether effects are part of the record's transaction.
     pub(crate) fn is_transactional(self) -> bool {
-        matches!(self, Self::PostgresTransactions | Self::PostgresTransactionsDressed)
+        matches!(self, Self::PostgresTransactions | Self::PostgresTransactionsDressed | Self::SqliteTransactions)
+    }
+
+    /// Whether a dead owner leaves its claim behind, until the lease ends.
+    pub(crate) fn leaves_a_claim(self) -> bool {
+        !matches!(self, Self::PostgresTransactions | Self::PostgresTransactionsDressed)
     }
 
     /// A route of `guarded-server` whose `on_failure` is `"retry"`.
@@ -62,6 +75,8 @@ pub(crate) struct Bed {
 pub(crate) enum Server {
     Redis(RedisServer),
     Postgres(PostgresServer),
+    /// There is none.
+    File(TempDir),
 }
 
 impl Bed {
@@ -74,6 +89,11 @@ impl Bed {
                 server.run("CREATE TABLE charges (note text NOT NULL)").await;
                 Server::Postgres(server)
             }
+            Kind::Sqlite | Kind::SqliteTransactions => {
+                let folder = TempDir::new().unwrap();
+                file_in(&folder).execute_batch("CREATE TABLE charges (note TEXT NOT NULL)").unwrap();
+                Server::File(folder)
+            }
         };
         Self { kind, server }
     }
@@ -82,6 +102,7 @@ impl Bed {
         match &self.server {
             Server::Redis(server) => server.url(),
             Server::Postgres(server) => server.url(),
+            Server::File(folder) => format!("sqlite:{}", folder.path().join(FILE).display()),
         }
     }
 
@@ -92,9 +113,22 @@ impl Bed {
                 let sql = format!("SELECT count(*) FROM charges WHERE note = '{key}'");
                 usize::try_from(server.row(&sql).await.get::<i64, _>(0)).unwrap()
             }
+            Server::File(folder) if self.kind.is_transactional() => {
+                let count = "SELECT count(*) FROM charges WHERE note = ?1";
+                file_in(folder).query_row(count, [key], |row| row.get::<_, u32>(0)).unwrap() as usize
+            }
             _ => outside.effects().iter().filter(|effect| effect.split(' ').next() == Some(key)).count(),
         }
     }
+}
+
+const FILE: &str = "store.db";
+
+/// A connection of the test's own.
+fn file_in(folder: &TempDir) -> Connection {
+    let file = Connection::open(folder.path().join(FILE)).unwrap();
+    file.busy_timeout(Duration::from_secs(30)).unwrap();
+    file
 }
 
 pub(crate) fn send(server: &Program, path: &str, key: &str) -> impl Future<Output = Seen> + Send + 'static {

@@ -71,9 +71,9 @@ fn promised(kind: Kind, policy: OnFailure, step: Step) -> (Told, usize) {
         (_, Step::BeforeClaim) => (Told::Executed(1), 1),
         // It is recorded.
         (_, Step::AfterCompletion | Step::AfterAnswer) => (Told::Replayed, 1),
-        // A claim with a lease has left its owner's name; a transaction leaves nothing.
+        // A claim with a lease has left its owner's name; a transaction without one leaves nothing.
         (OnFailure::Retry, _) => {
-            let attempt = if kind.is_transactional() { 1 } else { 2 };
+            let attempt = if kind.leaves_a_claim() { 2 } else { 1 };
             (Told::Executed(attempt), if effect_is_left { 2 } else { 1 })
         }
         (OnFailure::Keep, _) => (Told::Unknown, usize::from(effect_is_left)),

@@ -71,9 +71,13 @@ campaigns! {
     kills_redis: kills, Redis, counts(14, 2);
     kills_postgres: kills, Postgres, counts(14, 2);
     kills_postgres_transactions: kills, PostgresTransactions, counts(14, 0);
+    kills_sqlite: kills, Sqlite, counts(14, 2);
+    kills_sqlite_transactions: kills, SqliteTransactions, counts(14, 0);
     stops_redis: stops, Redis, counts(1, 1);
     stops_postgres: stops, Postgres, counts(1, 1);
     stops_postgres_transactions: stops, PostgresTransactions, counts(1, 0);
+    stops_sqlite: stops, Sqlite, counts(1, 1);
+    stops_sqlite_transactions: stops, SqliteTransactions, counts(1, 0);
     storm_redis: storm, Redis, counts(storm::REQUESTS, 0);
     storm_redis_dressed: storm, RedisDressed, counts(storm::REQUESTS, 0);
     storm_postgres: storm, Postgres, counts(storm::REQUESTS, 0);

@@ -79,3 +79,16 @@ async fn a_read_that_leaves_a_transaction_open_shows_nobody_what_was_there_then(
     store.write(|db| db.execute("INSERT INTO charges VALUES ('new')", ())).await.unwrap();
     assert_eq!(charges(&store).await, 1);
 }
+
+#[tokio::test]
+async fn what_reads_cannot_be_made_to_write() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::open(folder.path().join("shop.db")).unwrap();
+    store.write(|db| db.execute_batch("CREATE TABLE charges (note TEXT)")).await.unwrap();
+    for sql in ["INSERT INTO charges VALUES ('x')", "PRAGMA query_only = OFF", "ATTACH ':memory:' AS other"] {
+        assert!(matches!(store.read(|db| db.execute_batch(sql)).await, Err(SqliteError::Sqlite(_))), "{sql}");
+    }
+    assert!(store.read(|db| db.execute_batch("DELETE FROM idem_records")).await.is_err());
+    let count = store.read(|db| db.query_row("SELECT count(*) FROM charges", [], |row| row.get::<_, u32>(0)));
+    assert_eq!(count.await.unwrap(), 0);
+}

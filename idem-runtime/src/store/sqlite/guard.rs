@@ -60,6 +60,14 @@ impl Guard {
     }
 }
 
+/// Sees to it that a connection which reads goes on to do no more.
+pub(super) fn keep_reading(db: &Connection) -> rusqlite::Result<()> {
+    db.authorizer(Some(|asked: AuthContext<'_>| match asked.action {
+        AuthAction::Attach { .. } | AuthAction::Pragma { pragma_name: _, pragma_value: Some(_) } => Authorization::Deny,
+        _ => Authorization::Allow,
+    }))
+}
+
 fn is_denied(asked: &AuthContext<'_>) -> bool {
     let is_ours = |table: &str| table.starts_with("idem_");
     match asked.action {
@@ -73,6 +81,9 @@ fn is_denied(asked: &AuthContext<'_>) -> bool {
         | AuthAction::Update { table_name, .. }
         | AuthAction::Delete { table_name }
         | AuthAction::DropTable { table_name }
+        | AuthAction::CreateTrigger { table_name, .. }
+        | AuthAction::CreateIndex { table_name, .. }
+        | AuthAction::DropIndex { table_name, .. }
         | AuthAction::AlterTable { table_name, .. } => is_ours(table_name),
         _ => false,
     }

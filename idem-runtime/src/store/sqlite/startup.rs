@@ -6,6 +6,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::error::SqliteOpenError;
+use super::guard;
 use super::row;
 
 /// What makes the tables.
@@ -44,6 +45,7 @@ impl Startup<'_> {
         // Not opened read-only: the last one that is closed has to be able to tidy up the log.
         let db = self.connect(OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         db.pragma_update(None, "query_only", true).map_err(|error| self.failed(error))?;
+        guard::keep_reading(&db).map_err(|error| self.failed(error))?;
         Ok(db)
     }
 

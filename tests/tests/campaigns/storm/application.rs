@@ -128,6 +128,7 @@ impl Application {
             Kind::Postgres => over_leases(postgres(url).await, handlers),
             Kind::PostgresTransactions => over_transactions(postgres(url).await, handlers),
             Kind::PostgresTransactionsDressed => over_transactions(dressed(postgres(url).await), handlers),
+            Kind::Sqlite | Kind::SqliteTransactions => unreachable!("a file has no server"),
         };
         Self(Server::start(router).await)
     }

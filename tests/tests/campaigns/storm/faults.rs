@@ -15,6 +15,9 @@ pub(super) enum Fault {
     OutOfMemory,
 }
 
+/// Which a storm of this kind is about.
+const NO_SERVER: &str = "a file has no server";
+
 /// Where the store is, and what is in every message to it that matters.
 pub(super) fn watched(bed: &Bed) -> (u16, &'static [u8]) {
     match (&bed.server, bed.kind) {
@@ -23,6 +26,7 @@ pub(super) fn watched(bed: &Bed) -> (u16, &'static [u8]) {
         (Server::Postgres(server), Kind::Postgres) => (server.port(), b"sqlx_s_"),
         // In its begin and in its commit.
         (Server::Postgres(server), _) => (server.port(), b"SAVEPOINT idem_writes"),
+        (Server::File(_), _) => unreachable!("{NO_SERVER}"),
     }
 }
 
@@ -59,6 +63,7 @@ impl Fault {
                 server.command::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;
             }
             (Self::OutOfMemory, Server::Postgres(_)) => unreachable!("it is Redis's"),
+            (_, Server::File(_)) => unreachable!("{NO_SERVER}"),
         }
     }
 
@@ -72,6 +77,7 @@ impl Fault {
                 server.command::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await;
             }
             (Self::OutOfMemory, Server::Postgres(_)) | (Self::Disconnected, _) => {}
+            (_, Server::File(_)) => unreachable!("{NO_SERVER}"),
         }
     }
 }
