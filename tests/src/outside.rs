@@ -1,6 +1,6 @@
 //! The other side of the `guarded-server` program: the gate at which its handlers stop, and the effects they had.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -70,6 +70,33 @@ impl Outside {
     /// When it does not start.
     pub async fn server_that_stops_at(&self, step: &str, store: &str) -> Program {
         self.server_with(store, &["--stop-at", step]).await
+    }
+
+    /// A server on a store in a disk of its own, so small that it can be filled. It sees it at `folder`, and nobody else does.
+    ///
+    /// # Panics
+    /// When it does not start.
+    pub async fn server_on_a_small_disk(&self, folder: &Path, store: &str) -> Program {
+        let (gate, effects) = (self.listener.local_addr().expect("an address"), self.effects_file());
+        let script = "mount -t tmpfs -o size=2m tmpfs \"$1\" && shift && exec \"$@\"";
+        let program = built("guarded-server");
+        let arguments = [
+            "--map-root-user",
+            "--mount",
+            "sh",
+            "-c",
+            script,
+            "sh",
+            &folder.to_string_lossy(),
+            &program.to_string_lossy(),
+            "--store",
+            store,
+            "--gate",
+            &gate.to_string(),
+            "--effects",
+            &effects.to_string_lossy(),
+        ];
+        Program::start(Path::new("unshare"), &arguments).await
     }
 
     async fn server_with(&self, store: &str, more: &[&str]) -> Program {
