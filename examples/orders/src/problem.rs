@@ -1,0 +1,150 @@
+//! What is wrong, as `application/problem+json` (RFC 9457) with a `code` that stays the same.
+
+use axum::extract::rejection::{JsonRejection, PathRejection};
+use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use idem_runtime::store::SqliteError;
+use problem_details::ProblemDetails;
+use serde::Serialize;
+
+/// What is wrong with a request.
+#[derive(Debug)]
+pub(crate) enum Problem {
+    /// Nothing says who asks.
+    Unauthenticated,
+    /// What should be a UUID is none.
+    InvalidId,
+    /// The body is not what it should be.
+    Body(JsonRejection),
+    /// There is no such order of this user's.
+    UnknownOrder,
+    /// There is no such draft of this user's, or no longer.
+    UnknownDraft,
+    /// Somebody else's order has this id.
+    IdTaken,
+    /// The id or the key stands for an order of something else.
+    KeyReused,
+    /// The database cannot be used now. Nothing was ordered.
+    Unavailable(SqliteError),
+    /// What the server itself refuses.
+    Refused(StatusCode),
+}
+
+impl From<JsonRejection> for Problem {
+    fn from(rejection: JsonRejection) -> Self {
+        Self::Body(rejection)
+    }
+}
+
+impl From<PathRejection> for Problem {
+    fn from(_: PathRejection) -> Self {
+        Self::InvalidId
+    }
+}
+
+impl From<SqliteError> for Problem {
+    fn from(error: SqliteError) -> Self {
+        Self::Unavailable(error)
+    }
+}
+
+impl Problem {
+    fn status(&self) -> StatusCode {
+        match self {
+            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
+            Self::InvalidId => StatusCode::BAD_REQUEST,
+            Self::Body(rejection) => rejection.status(),
+            Self::UnknownOrder | Self::UnknownDraft => StatusCode::NOT_FOUND,
+            Self::IdTaken => StatusCode::CONFLICT,
+            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::Refused(status) => *status,
+        }
+    }
+
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Unauthenticated => "unauthenticated",
+            Self::InvalidId => "invalid_id",
+            Self::Body(JsonRejection::JsonDataError(_)) => "invalid_order",
+            Self::Body(JsonRejection::JsonSyntaxError(_)) => "invalid_json",
+            Self::UnknownOrder => "unknown_order",
+            Self::UnknownDraft => "unknown_draft",
+            Self::IdTaken => "id_taken",
+            // As the record says it while it lasts.
+            Self::KeyReused => "key_reused",
+            Self::Unavailable(_) => "unavailable",
+            Self::Body(_) | Self::Refused(_) => match self.status() {
+                StatusCode::NOT_FOUND => "not_found",
+                StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+                StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
+                StatusCode::UNSUPPORTED_MEDIA_TYPE => "no_json",
+                status if status.is_server_error() => "internal",
+                _ => "bad_request",
+            },
+        }
+    }
+
+    fn detail(&self) -> String {
+        match self {
+            Self::Unauthenticated => "Say who you are: `Authorization: Bearer NAME`.".to_owned(),
+            Self::InvalidId => "The id in the path is no UUID like 0b6f6c3e-1c5e-4f0a-9d53-1f1d9a1c7a10.".to_owned(),
+            Self::Body(rejection) => rejection.body_text(),
+            Self::UnknownOrder => "There is no such order.".to_owned(),
+            Self::UnknownDraft => "There is no such draft, or it has expired. Make a new one.".to_owned(),
+            Self::IdTaken => "This id cannot be used. Make a new one.".to_owned(),
+            Self::KeyReused => {
+                "Something else was ordered under this id or key. Use a new one for a new order.".to_owned()
+            }
+            Self::Unavailable(_) => "Nothing was ordered. Send the same request again.".to_owned(),
+            Self::Refused(status) => status.canonical_reason().unwrap_or("The request was refused").to_owned(),
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Code {
+    code: &'static str,
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let mut problem = ProblemDetails::from_status_code(self.status()).with_detail(self.detail());
+        if let Self::KeyReused = self {
+            // The very problem that the record tells of, and so of the very type.
+            problem = problem
+                .with_type(Uri::from_static(
+                    "https://docs.rs/idem-runtime/latest/idem_runtime/enum.RefusalCode.html#variant.KeyReused",
+                ))
+                .with_title("The idempotency key is already used");
+        }
+        let mut response = problem.with_extensions(Code { code: self.code() }).into_response();
+        let headers = response.headers_mut();
+        match self {
+            Self::Unauthenticated => {
+                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+            }
+            Self::Unavailable(error) => {
+                tracing::error!(%error, source = std::error::Error::source(&error), "the database cannot be used");
+                headers.insert(RETRY_AFTER, HeaderValue::from_static("1"));
+            }
+            _ => {}
+        }
+        response
+    }
+}
+
+/// Of what axum answers by itself too: no such route, another method, a body that is too large, a panic.
+pub(crate) async fn of_every_error(response: Response) -> Response {
+    let status = response.status();
+    let is_problem = response.headers().get(CONTENT_TYPE).is_some_and(|kind| kind == "application/problem+json");
+    if is_problem || !(status.is_client_error() || status.is_server_error()) {
+        return response;
+    }
+    let mut problem = Problem::Refused(status).into_response();
+    if let Some(methods) = response.headers().get(ALLOW) {
+        problem.headers_mut().insert(ALLOW, methods.clone());
+    }
+    problem
+}
