@@ -9,7 +9,7 @@ use axum::http::{StatusCode, header::LOCATION};
 use axum::middleware::map_response;
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post, put};
-use idem_runtime::{Execution, Idempotency, SqliteTransaction, SqliteTransactions, idempotent};
+use idem_runtime::{Execution, Idempotency, SqliteStore, SqliteTransaction, SqliteTransactions, idempotent};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use crate::drafts::{Draft, Drafts};
@@ -24,7 +24,9 @@ pub(crate) struct AppState {
     pub(crate) idempotency: Idempotency,
     /// Where guarded handlers write.
     pub(crate) transactions: SqliteTransactions,
-    /// Where there is nothing to guard.
+    /// Where the others read.
+    pub(crate) store: SqliteStore,
+    /// What needs no guard.
     pub(crate) drafts: Drafts,
 }
 
@@ -104,15 +106,11 @@ async fn commit_draft(user: User, mut tx: SqliteTransaction, Path(id): Path<Id>)
     tx.call(move |db| orders::commit(db, &user.name, &id)).await?
 }
 
-async fn list_orders(user: User, State(Drafts { store, .. }): State<Drafts>) -> Result<Json<Vec<Order>>, Problem> {
+async fn list_orders(user: User, State(store): State<SqliteStore>) -> Result<Json<Vec<Order>>, Problem> {
     Ok(Json(store.read(move |db| orders::latest(db, &user.name)).await?))
 }
 
-async fn show_order(
-    user: User,
-    Path(id): Path<Id>,
-    State(Drafts { store, .. }): State<Drafts>,
-) -> Result<Json<Order>, Problem> {
+async fn show_order(user: User, Path(id): Path<Id>, State(store): State<SqliteStore>) -> Result<Json<Order>, Problem> {
     let order = store.read(move |db| orders::find(db, &id)).await?;
     // Somebody else's is as unknown as one that is not there.
     order.filter(|order| order.owner == user.name).map(Json).ok_or(Problem::UnknownOrder)

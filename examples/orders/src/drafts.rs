@@ -1,7 +1,8 @@
 //! Drafts: light, and gone by themselves if nobody commits them.
 //!
-//! When one has expired, nothing is remembered of it, and it is as unknown as one that never was. From its last millisecond
-//! on, that is, and not from when its row happens to be deleted. The clock is the database's.
+//! One that has expired is as unknown as one that never was: 404, and not 410, for which something of every draft would have
+//! to be remembered for ever. That begins with its deadline, and not when its row happens to be deleted. The clock is the
+//! database's.
 
 use std::time::Duration;
 
@@ -122,7 +123,7 @@ impl Drafts {
                 db.prepare_cached(concat!(
                     "DELETE FROM drafts WHERE id IN (SELECT id FROM drafts WHERE expires <= ",
                     now!(),
-                    " LIMIT ?1)"
+                    " ORDER BY expires LIMIT ?1)"
                 ))?
                 .execute([BATCH as i64])
             })

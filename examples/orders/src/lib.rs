@@ -22,6 +22,7 @@ mod problem;
 mod request;
 
 use app::AppState;
+use drafts::Drafts;
 
 /// The shop: what it keeps is in the database of the store that keeps the records.
 #[derive(Clone, Debug)]
@@ -41,14 +42,15 @@ impl Shop {
         store: SqliteStore,
         draft_ttl: Duration,
     ) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let transactions = idempotency.transactions()?;
         store
             .write(|db| {
                 orders::make_table(db)?;
                 drafts::make_table(db)
             })
             .await?;
-        let transactions = idempotency.transactions()?;
-        Ok(Self { state: AppState { idempotency, transactions, drafts: drafts::Drafts { store, ttl: draft_ttl } } })
+        let drafts = Drafts { store: store.clone(), ttl: draft_ttl };
+        Ok(Self { state: AppState { idempotency, transactions, store, drafts } })
     }
 
     /// Its routes.

@@ -133,7 +133,7 @@ Make a draft, look at it, and commit it twice: 201, then 200 with the same order
   curl -i -X PUT http://{address}$draft/commit -H 'Authorization: Bearer ann'
   curl -i -X PUT http://{address}$draft/commit -H 'Authorization: Bearer ann'
 
-Stop this program, even with `kill -9`, start it again, and send any of these once more: it is still one order of each.
+Stop this program, even with `kill -9`, start it again, and order or commit the same once more: it is still one order of each.
 
   curl http://{address}/v1/orders -H 'Authorization: Bearer ann'
 "#
