@@ -51,8 +51,8 @@ fn i25_the_layout_is_stable_over_releases() {
     );
 }
 
-const PENDING_CHECK: &str = "c3f6ae9a6abb4f5c";
-const COMPLETED_CHECK: &str = "7dff07c6988e10f2";
+const PENDING_CHECK: &str = "650df8cfc0e91e4d";
+const COMPLETED_CHECK: &str = "7373ba7e43bc0114";
 
 #[test]
 fn every_field_is_where_the_scripts_look_for_it() {
