@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod certificates;
+pub mod claims;
 pub mod gate;
 pub mod gated;
 pub mod http_conformance;

@@ -4,32 +4,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use idem_runtime::store::{Claim, ClaimOutcome, Hold, Outcome, OwnerToken, RedisConnectError, RedisStore, Store as _};
-use idem_runtime::{Fingerprint, Idempotency, RecordKey};
+use idem_runtime::Idempotency;
+use idem_runtime::store::{ClaimOutcome, Hold, RedisConnectError, RedisStore, Store as _};
 use idem_tests::certificates::Certificates;
+use idem_tests::claims::{claim, outcome, rival};
 use idem_tests::load::Load;
 use idem_tests::redis_cluster::RedisCluster;
 use idem_tests::redis_server::RedisServer;
-
-fn claim() -> Claim {
-    Claim {
-        key: RecordKey::from_bytes(rand::random()),
-        owner: OwnerToken::random(),
-        fingerprint: Fingerprint::from_bytes(rand::random()),
-        lease: Duration::from_secs(60),
-        ttl: Duration::from_secs(3_600),
-        outlives_a_crash: false,
-    }
-}
-
-fn rival(claim: &Claim) -> Claim {
-    Claim { owner: OwnerToken::random(), ..*claim }
-}
-
-fn outcome() -> Outcome {
-    Outcome { head: Bytes::from_static(b"{\"status\":201}\n"), body: Bytes::from_static(b"paid") }
-}
 
 /// One after the other, as one request would.
 async fn runs_once(store: &RedisStore) {

@@ -4,30 +4,11 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use idem_runtime::store::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, RedisStore, Store as _, StoreError};
-use idem_runtime::{Fingerprint, RecordKey};
+use idem_runtime::RecordKey;
+use idem_runtime::store::{Claim, ClaimOutcome, Entry, Hold, Outcome, RedisStore, Store as _, StoreError};
+use idem_tests::claims::{claim, rival, saying};
 use idem_tests::redis_server::RedisServer;
 use idem_tests::until;
-
-fn claim() -> Claim {
-    Claim {
-        key: RecordKey::from_bytes(rand::random()),
-        owner: OwnerToken::random(),
-        fingerprint: Fingerprint::from_bytes(rand::random()),
-        lease: Duration::from_secs(60),
-        ttl: Duration::from_secs(3_600),
-        outlives_a_crash: false,
-    }
-}
-
-fn rival(claim: &Claim) -> Claim {
-    Claim { owner: OwnerToken::random(), ..*claim }
-}
-
-fn outcome(body: &'static str) -> Outcome {
-    Outcome { head: Bytes::from_static(b"{\"status\":201}\n"), body: Bytes::from_static(body.as_bytes()) }
-}
 
 async fn store(server: &RedisServer) -> RedisStore {
     RedisStore::builder(server.url()).response_timeout(Duration::from_secs(5)).connect().await.unwrap()
@@ -87,10 +68,10 @@ async fn the_usual_way_needs_no_script(name: &str) {
     let server = RedisServer::newer(name, &[]).await;
     let store = store(&server).await;
     let (done, given_back) = (held(&store).await, held(&store).await);
-    assert_eq!(store.complete(&done, 1, &outcome("paid")).await.unwrap(), Hold::Held);
+    assert_eq!(store.complete(&done, 1, &saying("paid")).await.unwrap(), Hold::Held);
     assert_eq!(store.release(&given_back).await.unwrap(), Hold::Held);
     assert_eq!(scripts(&server).await, 0);
-    assert_eq!(recorded(&store, done.key).await, outcome("paid"));
+    assert_eq!(recorded(&store, done.key).await, saying("paid"));
     let left: u64 = server.command(&["PTTL", &format!("idem:{}", done.key)]).await;
     assert!((3_590_000..=3_600_000).contains(&left), "a record lives for its TTL: {left}");
     assert_eq!(store.look_up(given_back.key).await.unwrap(), None);
@@ -98,7 +79,7 @@ async fn the_usual_way_needs_no_script(name: &str) {
     let renewed = held(&store).await;
     assert_eq!(store.renew(&renewed).await.unwrap(), Hold::Held);
     scripts(&server).await;
-    assert_eq!(store.complete(&renewed, 1, &outcome("paid")).await.unwrap(), Hold::Held);
+    assert_eq!(store.complete(&renewed, 1, &saying("paid")).await.unwrap(), Hold::Held);
     assert_eq!(scripts(&server).await, 0);
 }
 
@@ -106,24 +87,24 @@ async fn what_a_command_does_not_do_the_script_decides(name: &str) {
     let server = RedisServer::newer(name, &[]).await;
     let store = store(&server).await;
     let one = held(&store).await;
-    assert_eq!(store.complete(&one, 1, &outcome("first")).await.unwrap(), Hold::Held);
-    assert_eq!(store.complete(&one, 1, &outcome("second")).await.unwrap(), Hold::Held, "sent again");
-    assert_eq!(recorded(&store, one.key).await, outcome("first"));
+    assert_eq!(store.complete(&one, 1, &saying("first")).await.unwrap(), Hold::Held);
+    assert_eq!(store.complete(&one, 1, &saying("second")).await.unwrap(), Hold::Held, "sent again");
+    assert_eq!(recorded(&store, one.key).await, saying("first"));
     assert_eq!(store.release(&one).await.unwrap(), Hold::Lost);
 
     let another = held(&store).await;
-    assert_eq!(store.complete(&rival(&another), 1, &outcome("x")).await.unwrap(), Hold::Lost);
+    assert_eq!(store.complete(&rival(&another), 1, &saying("x")).await.unwrap(), Hold::Lost);
     assert_eq!(store.release(&rival(&another)).await.unwrap(), Hold::Lost);
-    assert_eq!(store.complete(&claim(), 1, &outcome("x")).await.unwrap(), Hold::Lost, "nothing is there");
+    assert_eq!(store.complete(&claim(), 1, &saying("x")).await.unwrap(), Hold::Lost, "nothing is there");
     assert_eq!(store.release(&claim()).await.unwrap(), Hold::Lost);
 
     let damaged = held(&store).await;
     server.command::<()>(&["SET", &format!("idem:{}", damaged.key), "something else"]).await;
-    assert!(matches!(store.complete(&damaged, 1, &outcome("x")).await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(store.complete(&damaged, 1, &saying("x")).await, Err(StoreError::Corrupt(_))));
     assert!(matches!(store.release(&damaged).await, Err(StoreError::Corrupt(_))));
     server.command::<()>(&["DEL", &format!("idem:{}", damaged.key)]).await;
     server.command::<()>(&["LPUSH", &format!("idem:{}", damaged.key), "x"]).await;
-    assert!(matches!(store.complete(&damaged, 1, &outcome("x")).await, Err(StoreError::Corrupt(_))));
+    assert!(matches!(store.complete(&damaged, 1, &saying("x")).await, Err(StoreError::Corrupt(_))));
     assert!(matches!(store.release(&damaged).await, Err(StoreError::Corrupt(_))));
 }
 
@@ -140,15 +121,15 @@ async fn an_heir_completes_and_releases_as_the_first_owner_would(name: &str) {
         })
         .await;
         assert_eq!(taken, ClaimOutcome::Claimed { attempt: 2 });
-        assert_eq!(store.complete(&first, 1, &outcome("late")).await.unwrap(), Hold::Lost);
+        assert_eq!(store.complete(&first, 1, &saying("late")).await.unwrap(), Hold::Lost);
         scripts(&server).await;
         if releases {
             assert_eq!(store.release(&heir).await.unwrap(), Hold::Held);
             assert_eq!(store.look_up(heir.key).await.unwrap(), None);
         } else {
-            assert_eq!(store.complete(&heir, 2, &outcome("paid")).await.unwrap(), Hold::Held);
+            assert_eq!(store.complete(&heir, 2, &saying("paid")).await.unwrap(), Hold::Held);
             assert_eq!(scripts(&server).await, 0);
-            assert_eq!(recorded(&store, heir.key).await, outcome("paid"));
+            assert_eq!(recorded(&store, heir.key).await, saying("paid"));
         }
     }
 }
@@ -159,14 +140,14 @@ async fn i21_a_full_server_still_records(name: &str) {
     let store = store(&server).await;
     let (one, two) = (held(&store).await, held(&store).await);
     server.command::<()>(&["CONFIG", "SET", "maxmemory", "1"]).await;
-    assert_eq!(store.complete(&one, 1, &outcome("paid")).await.unwrap(), Hold::Held);
-    assert_eq!(recorded(&store, one.key).await, outcome("paid"));
+    assert_eq!(store.complete(&one, 1, &saying("paid")).await.unwrap(), Hold::Held);
+    assert_eq!(recorded(&store, one.key).await, saying("paid"));
     assert_eq!(store.release(&two).await.unwrap(), Hold::Held);
     // And is asked first again, once there is room.
     server.command::<()>(&["CONFIG", "SET", "maxmemory", "0"]).await;
     let three = held(&store).await;
     scripts(&server).await;
-    assert_eq!(store.complete(&three, 1, &outcome("paid")).await.unwrap(), Hold::Held);
+    assert_eq!(store.complete(&three, 1, &saying("paid")).await.unwrap(), Hold::Held);
     assert_eq!(scripts(&server).await, 0);
 }
 
@@ -197,7 +178,7 @@ async fn an_old_server_is_not_asked_for_new_commands() {
     let mut connection = server.connection().await;
     redis::cmd("CONFIG").arg("RESETSTAT").exec_async(&mut connection).await.unwrap();
     let (one, two) = (held(&store).await, held(&store).await);
-    assert_eq!(store.complete(&one, 1, &outcome("paid")).await.unwrap(), Hold::Held);
+    assert_eq!(store.complete(&one, 1, &saying("paid")).await.unwrap(), Hold::Held);
     assert_eq!(store.release(&two).await.unwrap(), Hold::Held);
     // The scripts were not known yet; nothing else was refused.
     let refused: String = redis::cmd("INFO").arg("errorstats").query_async(&mut connection).await.unwrap();

@@ -4,36 +4,15 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
-use idem_runtime::store::{
-    Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, RedisStore, RedisStoreBuilder, Store as _, StoreError,
-};
-use idem_runtime::{Fingerprint, Idempotency, RecordKey};
+use idem_runtime::Idempotency;
+use idem_runtime::store::{Claim, ClaimOutcome, Entry, Hold, RedisStore, RedisStoreBuilder, Store as _, StoreError};
 use idem_tests::app::{AppState, router};
+use idem_tests::claims::{claim, outcome, rival};
 use idem_tests::gate::Gate;
 use idem_tests::redis_server::RedisServer;
 use idem_tests::server::{Seen, Server};
 use idem_tests::{soon, until};
 use serde_json::json;
-
-fn claim() -> Claim {
-    Claim {
-        key: RecordKey::from_bytes(rand::random()),
-        owner: OwnerToken::random(),
-        fingerprint: Fingerprint::from_bytes(rand::random()),
-        lease: Duration::from_secs(60),
-        ttl: Duration::from_secs(3_600),
-        outlives_a_crash: false,
-    }
-}
-
-fn rival(claim: &Claim) -> Claim {
-    Claim { owner: OwnerToken::random(), ..*claim }
-}
-
-fn outcome() -> Outcome {
-    Outcome { head: Bytes::from_static(b"{\"status\":201}\n"), body: Bytes::from_static(b"paid") }
-}
 
 /// A primary and its replica.
 struct Pair {

@@ -4,23 +4,13 @@
 
 use std::time::Duration;
 
-use idem_runtime::store::{Claim, ClaimOutcome, OwnerToken, RedisConnectError, RedisStore, Store as _};
-use idem_runtime::{Fingerprint, Idempotency, RecordKey};
+use idem_runtime::Idempotency;
+use idem_runtime::store::{ClaimOutcome, RedisConnectError, RedisStore, Store as _};
 use idem_tests::certificates::Certificates;
+use idem_tests::claims::claim;
 use idem_tests::load::Load;
 use idem_tests::redis_sentinel::{SERVICE, Watched};
 use idem_tests::redis_server::RedisServer;
-
-fn claim() -> Claim {
-    Claim {
-        key: RecordKey::from_bytes(rand::random()),
-        owner: OwnerToken::random(),
-        fingerprint: Fingerprint::from_bytes(rand::random()),
-        lease: Duration::from_secs(60),
-        ttl: Duration::from_secs(3_600),
-        outlives_a_crash: false,
-    }
-}
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i49_a_killed_primary_loses_nothing_that_a_replica_has_confirmed() {

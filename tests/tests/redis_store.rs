@@ -4,25 +4,13 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use idem_runtime::store::{
-    Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, RedisConnectError, RedisStore, Store as _, StoreError,
+    Claim, ClaimOutcome, Entry, Hold, OwnerToken, RedisConnectError, RedisStore, Store as _, StoreError,
 };
-use idem_runtime::{Fingerprint, RecordKey};
+use idem_tests::claims::{claim, outcome, rival};
 use idem_tests::proxy::{Fate, Proxy};
 use idem_tests::redis_server::RedisServer;
 use idem_tests::until;
-
-fn claim() -> Claim {
-    Claim {
-        key: RecordKey::from_bytes(rand::random()),
-        owner: OwnerToken::random(),
-        fingerprint: Fingerprint::from_bytes(rand::random()),
-        lease: Duration::from_secs(60),
-        ttl: Duration::from_secs(3_600),
-        outlives_a_crash: false,
-    }
-}
 
 /// Longer than by default: the tests share two cores.
 async fn patient(server: &RedisServer) -> RedisStore {
@@ -32,14 +20,6 @@ async fn patient(server: &RedisServer) -> RedisStore {
 async fn works_again(store: &RedisStore) {
     let claimed = async || store.claim(&claim()).await.ok();
     assert_eq!(until("a claim", claimed).await, ClaimOutcome::Claimed { attempt: 1 });
-}
-
-fn rival(claim: &Claim) -> Claim {
-    Claim { owner: OwnerToken::random(), ..*claim }
-}
-
-fn outcome() -> Outcome {
-    Outcome { head: Bytes::from_static(b"{\"status\":201}\n"), body: Bytes::from_static(b"canary-body") }
 }
 
 #[tokio::test]

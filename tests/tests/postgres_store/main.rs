@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::routing::post;
-use bytes::Bytes;
 use idem_runtime::store::{
-    Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, PostgresConnectError, PostgresStore, Store as _, StoreError,
+    Claim, ClaimOutcome, Entry, Hold, PostgresConnectError, PostgresStore, Store as _, StoreError,
 };
-use idem_runtime::{Fingerprint, Idempotency, RecordKey, idempotent};
+use idem_runtime::{Idempotency, idempotent};
 use idem_tests::app::AppState;
+use idem_tests::claims::{claim, outcome, rival};
 use idem_tests::gate::Gate;
 use idem_tests::postgres_server::PostgresServer;
 use idem_tests::server::{Seen, Server};
@@ -24,25 +24,6 @@ use idem_tests::{soon, until};
 use sqlx::Row as _;
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
-
-fn claim() -> Claim {
-    Claim {
-        key: RecordKey::from_bytes(rand::random()),
-        owner: OwnerToken::random(),
-        fingerprint: Fingerprint::from_bytes(rand::random()),
-        lease: Duration::from_secs(60),
-        ttl: Duration::from_secs(3_600),
-        outlives_a_crash: false,
-    }
-}
-
-fn rival(claim: &Claim) -> Claim {
-    Claim { owner: OwnerToken::random(), ..*claim }
-}
-
-fn outcome() -> Outcome {
-    Outcome { head: Bytes::from_static(b"{\"status\":201}\n"), body: Bytes::from_static(b"canary-body") }
-}
 
 /// Longer than by default: the tests share two cores.
 async fn patient(server: &PostgresServer) -> PostgresStore {

@@ -1,9 +1,10 @@
 //! A transaction that has ended leaves an empty one behind, for the next request.
 
 use idem_runtime::store::{Begun, Committed, PostgresStore, SqlxTransaction, TransactionalStore as _, Writes};
+use idem_tests::claims::{claim, outcome};
 use sqlx::{Acquire as _, Row as _};
 
-use super::store::{claim, outcome, recording};
+use super::store::recording;
 use super::*;
 
 const LEASE: Duration = Duration::from_secs(30);

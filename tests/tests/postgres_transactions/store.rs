@@ -1,33 +1,16 @@
 //! What is PostgreSQL's own affair, without a handler; the rest is judged by the suite for stores with transactions.
 
-use bytes::Bytes;
 use idem_runtime::store::{
-    Begun, Claim, ClaimOutcome, Committed, Hold, Outcome, OwnerToken, Recording, Store as _, TransactionalStore as _,
-    Writes,
+    Begun, Claim, ClaimOutcome, Committed, Hold, Outcome, Recording, Store as _, TransactionalStore as _, Writes,
 };
-use idem_runtime::{Fingerprint, RecordKey};
+use idem_tests::claims::{claim, outcome};
 
 use super::*;
-
-pub(super) fn claim() -> Claim {
-    Claim {
-        key: RecordKey::from_bytes(rand::random()),
-        owner: OwnerToken::random(),
-        fingerprint: Fingerprint::from_bytes([7; 32]),
-        lease: Duration::from_secs(60),
-        ttl: Duration::from_secs(3_600),
-        outlives_a_crash: false,
-    }
-}
 
 async fn stores(database: &PostgresServer) -> [PostgresStore; 2] {
     let builder = PostgresStore::builder(database.url()).response_timeout(Duration::from_secs(20));
     builder.migrate().await.unwrap();
     [builder.clone().connect().await.unwrap(), builder.connect().await.unwrap()]
-}
-
-pub(super) fn outcome() -> Outcome {
-    Outcome { head: Bytes::from_static(b"head"), body: Bytes::from_static(b"body") }
 }
 
 pub(super) fn recording<'a>(claim: &'a Claim, attempt: u32, outcome: &'a Outcome) -> Option<Recording<'a>> {
