@@ -45,7 +45,8 @@ impl Created {
 }
 
 impl<B> Created<B> {
-    /// `Content-Location`: of what the body is a representation, or which resource has changed (RFC 9110, section 8.7).
+    /// `Content-Location`: the resource that the body represents (RFC 9110, section 8.7). Some APIs name the collection with
+    /// it that the new resource was added to, and whose new `ETag` the answer has.
     ///
     /// # Errors
     /// When it is no URI reference.
