@@ -27,6 +27,7 @@
 //! | `redis-tls` | no | `rediss://` and the like, with rustls |
 //! | `cache` | no | `CachedStore`: finished requests are replayed from memory, without a round trip |
 //! | `encryption` | no | `EncryptedStore`: recorded answers are encrypted before a store sees them |
+//! | `preconditions` | no | `IfMatch`: 412 and 428 behind the replay; `Created`: 201 with `Location` and `ETag` |
 //! | `conformance` | no | the suite that judges a [`Store`] |
 //!
 //! # What is guaranteed
@@ -56,8 +57,15 @@ pub mod store;
 pub use connect::ConnectError;
 pub use digest::{Fingerprint, RecordKey};
 pub use engine::stats::Counts;
+/// An entity tag, a typed header of the crate `headers` 0.4.
+#[cfg(feature = "preconditions")]
+pub use headers::ETag;
+#[cfg(feature = "preconditions")]
+pub use http::created::{BadLocation, Created};
 pub use http::execution::Execution;
 pub use http::key_value::KeyValue;
+#[cfg(feature = "preconditions")]
+pub use http::precondition::{BadTag, IfMatch, Unmet, strong_etag};
 pub use http::refusal::{Refusal, RefusalCode};
 pub use http::transaction::{NoTransactions, Transaction, Transactions};
 #[cfg(feature = "macros")]

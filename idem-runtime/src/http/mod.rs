@@ -7,6 +7,8 @@
 use http::HeaderName;
 
 mod content;
+#[cfg(feature = "preconditions")]
+pub mod created;
 pub mod execution;
 #[doc(hidden)]
 pub mod guarded;
@@ -14,6 +16,8 @@ mod key;
 mod key_header;
 pub mod key_value;
 mod message;
+#[cfg(feature = "preconditions")]
+pub mod precondition;
 mod recording;
 pub mod refusal;
 #[doc(hidden)]

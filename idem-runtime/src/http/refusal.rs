@@ -64,6 +64,17 @@ pub enum RefusalCode {
     /// `misconfigured`, 500: the route asks for something that cannot be had (a path parameter that it does not have).
     /// Nothing was run. A mistake of the server, not of the client.
     Misconfigured,
+    /// `invalid_precondition`, 400: `If-Match` is there, and is neither `*` nor a list of entity tags. Nothing was run.
+    /// (RFC 9110, sections 8.8.3 and 13.1.1.)
+    InvalidPrecondition,
+    /// `precondition_required`, 428: this request has to say, with `If-Match`, which state of the resource it was made
+    /// for. Read the resource, and send the request again with its `ETag`; the idempotency key can stay. (RFC 6585,
+    /// section 3.)
+    PreconditionRequired,
+    /// `precondition_failed`, 412: the resource is not, or no longer, in the state that `If-Match` names; `ETag` says in
+    /// which it is. Read it again before you send the request with the new tag; the idempotency key can stay. (RFC 9110,
+    /// section 15.5.13.)
+    PreconditionFailed,
 }
 
 impl RefusalCode {
@@ -82,12 +93,21 @@ impl RefusalCode {
             Self::StoreUnavailable => "store_unavailable",
             Self::Draining => "draining",
             Self::Misconfigured => "misconfigured",
+            Self::InvalidPrecondition => "invalid_precondition",
+            Self::PreconditionRequired => "precondition_required",
+            Self::PreconditionFailed => "precondition_failed",
         }
     }
 
     const fn status(self) -> StatusCode {
         match self {
-            Self::MissingKey | Self::InvalidKey | Self::MissingScope | Self::InvalidScope => StatusCode::BAD_REQUEST,
+            Self::MissingKey
+            | Self::InvalidKey
+            | Self::MissingScope
+            | Self::InvalidScope
+            | Self::InvalidPrecondition => StatusCode::BAD_REQUEST,
+            Self::PreconditionRequired => StatusCode::PRECONDITION_REQUIRED,
+            Self::PreconditionFailed => StatusCode::PRECONDITION_FAILED,
             Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
             Self::InProgress | Self::OutcomeUnknown | Self::ResponseNotKept => StatusCode::CONFLICT,
             Self::StoreUnavailable | Self::Draining => StatusCode::SERVICE_UNAVAILABLE,
@@ -108,6 +128,9 @@ impl RefusalCode {
             Self::StoreUnavailable => "Idempotency cannot be ensured at the moment",
             Self::Draining => "The server is shutting down",
             Self::Misconfigured => "The route is misconfigured",
+            Self::InvalidPrecondition => "The precondition is invalid",
+            Self::PreconditionRequired => "A precondition is required",
+            Self::PreconditionFailed => "The precondition failed",
         }
     }
 
@@ -134,6 +157,16 @@ impl RefusalCode {
             }
             Self::Draining => "The request was not run. Send it again, with the same key.",
             Self::Misconfigured => "The request was not run, because of a mistake in the server.",
+            Self::InvalidPrecondition => {
+                "`If-Match` is `*`, or a list of entity tags such as `\"rev1\"`, each in quotes."
+            }
+            Self::PreconditionRequired => {
+                "Read the resource, and send this request again with `If-Match` and the value of its `ETag`."
+            }
+            Self::PreconditionFailed => {
+                "The resource is not in the state that `If-Match` names. Read it again before you send this request with \
+                 its present `ETag`."
+            }
         }
     }
 
@@ -151,6 +184,9 @@ impl RefusalCode {
             Self::StoreUnavailable => page!("StoreUnavailable"),
             Self::Draining => page!("Draining"),
             Self::Misconfigured => page!("Misconfigured"),
+            Self::InvalidPrecondition => page!("InvalidPrecondition"),
+            Self::PreconditionRequired => page!("PreconditionRequired"),
+            Self::PreconditionFailed => page!("PreconditionFailed"),
         })
     }
 
