@@ -10,7 +10,7 @@ use crate::digest::Digester;
 use crate::engine::stats::Counts;
 use crate::engine::{Engine, Limits};
 use crate::http::Face;
-use crate::http::refusal::{Refusal, Renderer};
+use crate::http::refusal::Refusal;
 use crate::store::{ErasedStore, Store};
 
 /// The idempotency layer of an application: a store, and how requests are guarded with it.
@@ -159,7 +159,30 @@ impl IdempotencyBuilder {
         mut self,
         render: impl Fn(&Refusal) -> axum::response::Response + Send + Sync + 'static,
     ) -> Self {
-        self.face.render = Renderer::custom(render);
+        self.face.render.set_custom(render);
+        self
+    }
+
+    /// Where the codes of refusals are explained: the beginning of a URI, to which the code is added. It is what stands in
+    /// `type` and in `Link`. By default, that is [`guide::problems`](crate::guide::problems), as docs.rs shows it.
+    ///
+    /// `type` names a problem, and clients may compare it (RFC 9457, section 3.1.1): choose it once.
+    ///
+    /// # Panics
+    ///
+    /// If it begins no `http` or `https` URI.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// // `key_reused` is explained at https://api.shop.example/problems#key_reused
+    /// let idempotency =
+    ///     Idempotency::builder(MemoryStore::new()).problem_pages("https://api.shop.example/problems#").build();
+    /// ```
+    pub fn problem_pages(mut self, beginning: impl Into<String>) -> Self {
+        self.face.render.set_pages(beginning.into());
         self
     }
 
