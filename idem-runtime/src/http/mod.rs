@@ -7,6 +7,7 @@
 use http::HeaderName;
 
 mod content;
+pub(crate) mod cors;
 pub mod execution;
 #[doc(hidden)]
 pub mod guarded;
