@@ -11,3 +11,7 @@ pub mod misuses {}
 /// Faults that were tried, and what came of them.
 #[doc = include_str!("../docs/faults.md")]
 pub mod faults {}
+
+/// What a client is told when it is refused, and what it does then.
+#[doc = include_str!("../docs/problems.md")]
+pub mod problems {}

@@ -9,8 +9,8 @@ use http::HeaderName;
 use crate::digest::Digester;
 use crate::engine::stats::Counts;
 use crate::engine::{Engine, Limits};
-use crate::http::Face;
-use crate::http::refusal::{Refusal, Renderer};
+use crate::http::refusal::Refusal;
+use crate::http::{Face, cors};
 use crate::store::{ErasedStore, Store};
 
 /// The idempotency layer of an application: a store, and how requests are guarded with it.
@@ -78,6 +78,43 @@ impl Idempotency {
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.inner.engine.stats().snapshot()
+    }
+
+    /// The headers of answers that a script in a browser has to be allowed to read, for
+    /// `Access-Control-Expose-Headers`: the mark of a replay, `Retry-After`, `Location`, `Content-Location`, `ETag` and
+    /// `Link`. Without that, they reach the browser and not the script (Fetch, section 3.3.5).
+    ///
+    /// Nothing of CORS is sent by itself. Put a `CorsLayer` around the router: it sets its headers anew on each answer,
+    /// replays and refusals included, for the origin that asks. A handler that sets `Access-Control-Allow-Origin` itself
+    /// has it recorded; it is replayed to the same origin only, unless it is `*`.
+    ///
+    /// A key header makes a request one that the browser asks about beforehand: allow it as well, under the name that the
+    /// route gives it.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use axum::{Router, routing::post};
+    /// use http::{HeaderName, HeaderValue, Method, header::CONTENT_TYPE};
+    /// use idem_runtime::{Idempotency, MemoryStore, idempotent};
+    /// use tower_http::cors::CorsLayer;
+    ///
+    /// #[idempotent(ttl = "1h")]
+    /// async fn pay(body: String) -> String {
+    ///     body
+    /// }
+    ///
+    /// let idempotency = Idempotency::new(MemoryStore::new());
+    /// let cors = CorsLayer::new()
+    ///     .allow_origin(HeaderValue::from_static("https://shop.example"))
+    ///     .allow_methods([Method::POST])
+    ///     .allow_headers([CONTENT_TYPE, HeaderName::from_static("idempotency-key")])
+    ///     .expose_headers(idempotency.exposed_headers());
+    /// let app: Router = Router::new().route("/pay", post(pay)).layer(cors).with_state(idempotency);
+    /// ```
+    #[must_use]
+    pub fn exposed_headers(&self) -> Vec<HeaderName> {
+        cors::exposed(&self.inner.face.replayed_header)
     }
 
     /// The store's short name: `"memory"`, `"redis"`.
@@ -159,7 +196,30 @@ impl IdempotencyBuilder {
         mut self,
         render: impl Fn(&Refusal) -> axum::response::Response + Send + Sync + 'static,
     ) -> Self {
-        self.face.render = Renderer::custom(render);
+        self.face.render.set_custom(render);
+        self
+    }
+
+    /// Where the codes of refusals are explained: the beginning of a URI, to which the code is added. It is what stands in
+    /// `type` and in `Link`. By default, that is [`guide::problems`](crate::guide::problems), as docs.rs shows it.
+    ///
+    /// `type` names a problem, and clients may compare it (RFC 9457, section 3.1.1): choose it once.
+    ///
+    /// # Panics
+    ///
+    /// If it begins no `http` or `https` URI.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// // `key_reused` is explained at https://api.shop.example/problems#key_reused
+    /// let idempotency =
+    ///     Idempotency::builder(MemoryStore::new()).problem_pages("https://api.shop.example/problems#").build();
+    /// ```
+    pub fn problem_pages(mut self, beginning: impl Into<String>) -> Self {
+        self.face.render.set_pages(beginning.into());
         self
     }
 

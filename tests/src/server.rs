@@ -122,7 +122,9 @@ impl Seen {
         let problem = self.json();
         let code = problem["code"].as_str().expect("a code").to_owned();
         assert_eq!(problem["status"], self.status);
-        assert!(problem["type"].as_str().is_some_and(|link| link.starts_with("https://docs.rs/idem-runtime/")));
+        let page = format!("https://docs.rs/idem-runtime/latest/idem_runtime/guide/problems/index.html#{code}");
+        assert_eq!(problem["type"], page);
+        assert_eq!(self.header("link"), Some(format!("<{page}>; rel=\"describedby\"")));
         assert!(["title", "detail"].iter().all(|field| problem[field].as_str().is_some_and(|text| !text.is_empty())));
         let waits = matches!(code.as_str(), "in_progress" | "store_unavailable" | "draining");
         assert_eq!(self.header("retry-after").is_some(), waits, "{self:?}");

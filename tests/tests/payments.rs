@@ -130,7 +130,7 @@ async fn the_curl_lines_that_it_prints_work_when_pasted() {
     );
     // Ten at once: one pays, the others are told to wait or get the answer.
     assert_eq!(
-        answers[6].matches("\"order\":7").count() + answers[6].matches("in_progress").count(),
+        answers[6].matches("\"order\":7").count() + answers[6].matches(r#""code":"in_progress""#).count(),
         10,
         "{}",
         answers[6]

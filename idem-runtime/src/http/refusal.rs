@@ -3,7 +3,7 @@
 //!
 //! ```json
 //! {
-//!   "type": "https://docs.rs/idem-runtime/latest/idem_runtime/enum.RefusalCode.html#variant.KeyReused",
+//!   "type": "https://docs.rs/idem-runtime/latest/idem_runtime/guide/problems/index.html#key_reused",
 //!   "title": "The idempotency key is already used",
 //!   "status": 422,
 //!   "detail": "Another request was sent under this key. Use a new key for a new request.",
@@ -17,20 +17,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::response::{IntoResponse as _, Response};
-use http::header::{CACHE_CONTROL, RETRY_AFTER};
-use http::{HeaderValue, StatusCode, Uri};
-use problem_details::ProblemDetails;
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER};
+use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 
 use super::route::KeySource;
 
-macro_rules! page {
-    ($variant:literal) => {
-        concat!("https://docs.rs/idem-runtime/latest/idem_runtime/enum.RefusalCode.html#variant.", $variant)
-    };
-}
+/// Where each code is explained, unless the application has a page of its own: `guide::problems`, which ships with this
+/// crate. The code goes behind it. Names no version, so that `type` stays the same through all of them.
+const PAGES: &str = "https://docs.rs/idem-runtime/latest/idem_runtime/guide/problems/index.html#";
 
-/// Why a request was refused. [`as_str`](Self::as_str) is what stands in the answer's `code`.
+/// Why a request was refused. [`as_str`](Self::as_str) is what stands in the answer's `code`; what a client does about
+/// it stands in [`guide::problems`](crate::guide::problems).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum RefusalCode {
@@ -170,26 +168,6 @@ impl RefusalCode {
         }
     }
 
-    /// The page that explains it: this type's documentation.
-    fn page(self) -> Uri {
-        Uri::from_static(match self {
-            Self::MissingKey => page!("MissingKey"),
-            Self::InvalidKey => page!("InvalidKey"),
-            Self::MissingScope => page!("MissingScope"),
-            Self::InvalidScope => page!("InvalidScope"),
-            Self::KeyReused => page!("KeyReused"),
-            Self::InProgress => page!("InProgress"),
-            Self::OutcomeUnknown => page!("OutcomeUnknown"),
-            Self::ResponseNotKept => page!("ResponseNotKept"),
-            Self::StoreUnavailable => page!("StoreUnavailable"),
-            Self::Draining => page!("Draining"),
-            Self::Misconfigured => page!("Misconfigured"),
-            Self::InvalidPrecondition => page!("InvalidPrecondition"),
-            Self::PreconditionRequired => page!("PreconditionRequired"),
-            Self::PreconditionFailed => page!("PreconditionFailed"),
-        })
-    }
-
     const fn retry_after(self) -> Option<Duration> {
         match self {
             Self::InProgress | Self::StoreUnavailable | Self::Draining => Some(Duration::from_secs(1)),
@@ -230,11 +208,12 @@ pub struct Refusal {
     code: RefusalCode,
     status: StatusCode,
     detail: Cow<'static, str>,
+    pages: Cow<'static, str>,
 }
 
 impl Refusal {
     pub(super) const fn new(code: RefusalCode) -> Self {
-        Self { code, status: code.status(), detail: Cow::Borrowed(code.detail()) }
+        Self { code, status: code.status(), detail: Cow::Borrowed(code.detail()), pages: Cow::Borrowed(PAGES) }
     }
 
     pub(super) fn detail_text(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
@@ -287,20 +266,39 @@ impl Refusal {
         self.code.retry_after()
     }
 
+    /// The page that explains this refusal to whoever writes a client: what stands in the answer's `type`.
+    /// [`problem_pages`](crate::IdempotencyBuilder::problem_pages) moves it.
+    #[must_use]
+    pub fn documentation(&self) -> String {
+        format!("{}{}", self.pages, self.code)
+    }
+
     fn to_problem(&self) -> Response {
+        // Written here, because the type of `problem_details` is an `http::Uri`, which has no fragment.
         #[derive(Serialize)]
-        struct Code {
-            code: &'static str,
+        struct Problem<'a> {
+            r#type: &'a str,
+            title: &'a str,
+            status: u16,
+            detail: &'a str,
+            code: &'a str,
         }
-        let mut response = ProblemDetails::new()
-            .with_type(self.code.page())
-            .with_status(self.status)
-            .with_title(self.title())
-            .with_detail(&*self.detail)
-            .with_extensions(Code { code: self.code.as_str() })
-            .into_response();
+        let page = self.documentation();
+        let problem = Problem {
+            r#type: &page,
+            title: self.title(),
+            status: self.status.as_u16(),
+            detail: &self.detail,
+            code: self.code.as_str(),
+        };
+        let mut response = (self.status, axum::Json(problem)).into_response();
         let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        // For a client that reads headers and no bodies (draft, section 2.7; RFC 8288).
+        if let Ok(link) = HeaderValue::try_from(format!("<{page}>; rel=\"describedby\"")) {
+            headers.insert(LINK, link);
+        }
         if let Some(wait) = self.retry_after() {
             headers.insert(RETRY_AFTER, wait.as_secs().into());
         }
@@ -309,20 +307,53 @@ impl Refusal {
 }
 
 /// Turns a refusal into a response.
-#[derive(Clone, Default)]
-pub(crate) struct Renderer(Option<Arc<Render>>);
+#[derive(Clone)]
+pub(crate) struct Renderer {
+    custom: Option<Arc<Render>>,
+    pages: Cow<'static, str>,
+}
 
 type Render = dyn Fn(&Refusal) -> Response + Send + Sync;
 
+impl Default for Renderer {
+    fn default() -> Self {
+        Self { custom: None, pages: Cow::Borrowed(PAGES) }
+    }
+}
+
 impl Renderer {
-    pub(crate) fn custom(render: impl Fn(&Refusal) -> Response + Send + Sync + 'static) -> Self {
-        Self(Some(Arc::new(render)))
+    pub(crate) fn set_custom(&mut self, render: impl Fn(&Refusal) -> Response + Send + Sync + 'static) {
+        self.custom = Some(Arc::new(render));
+    }
+
+    /// # Panics
+    /// If no URI begins with `pages`.
+    pub(crate) fn set_pages(&mut self, pages: String) {
+        assert!(
+            begins_a_uri(&pages),
+            "`{pages}` begins no URI: `problem_pages` takes `https://HOST/PATH#` or the like"
+        );
+        self.pages = Cow::Owned(pages);
     }
 
     pub(crate) fn render(&self, refusal: &Refusal) -> Response {
-        match &self.0 {
-            Some(render) => render(refusal),
+        let refusal = Refusal { pages: self.pages.clone(), ..refusal.clone() };
+        match &self.custom {
+            Some(render) => render(&refusal),
             None => refusal.to_problem(),
         }
     }
 }
+
+/// Whether this is an `http` or `https` URI, perhaps with a fragment, that can stand in a `Link` header.
+fn begins_a_uri(text: &str) -> bool {
+    let before_the_fragment = text.split('#').next().unwrap_or_default();
+    let uri = before_the_fragment.parse::<http::Uri>();
+    uri.is_ok_and(|uri| matches!(uri.scheme_str(), Some("http" | "https")) && uri.host().is_some())
+        && text.bytes().all(|byte| byte.is_ascii_graphic() && !b"<>\"\\^`{|}".contains(&byte))
+        && text.matches('#').count() <= 1
+}
+
+#[cfg(test)]
+#[path = "refusal_tests.rs"]
+mod tests;

@@ -7,14 +7,14 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::response::{IntoResponse, Response};
-use http::header::CACHE_CONTROL;
+use http::header::{CACHE_CONTROL, ORIGIN};
 use http::{HeaderValue, StatusCode};
 
 use super::guarded::Request;
 use super::key_value::Arguments;
 use super::refusal::{Refusal, RefusalCode};
 use super::route::{Content, Missing, Route};
-use super::{content, key, message, recording};
+use super::{content, cors, key, message, recording};
 use crate::digest::{Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
@@ -126,6 +126,7 @@ async fn handle(start: Start, body: Body) -> Response {
     let Start { route, request, arguments } = start;
     let idempotency = request.idempotency.clone();
     let execution = request.execution.clone();
+    let origin = request.headers.get(ORIGIN).cloned();
     let refuse = |refusal: &Refusal| idempotency.face().render.render(refusal);
     let identified = match identify(route, request, arguments) {
         Ok(Some(identified)) => identified,
@@ -145,6 +146,7 @@ async fn handle(start: Start, body: Body) -> Response {
         Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
             Ok(mut response) => {
                 mark_replayed(route, replayed_header.clone(), &mut response);
+                cors::keep_to(origin.as_ref(), response.headers_mut());
                 response
             }
             Err(error) => {

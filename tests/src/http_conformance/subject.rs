@@ -81,7 +81,14 @@ pub(super) fn refused(seen: &Seen, status: u16, code: &str) -> Result<(), String
     check(kind.as_deref() == Some("application/problem+json"), || format!("the content type is {kind:?}"))?;
     let problem = seen.json();
     check(problem["code"] == code, || format!("expected the code {code}, saw {}", problem["code"]))?;
-    let documented = problem["type"].as_str().is_some_and(|link| link.starts_with("https://"));
-    check(documented, || format!("`type` is no link to documentation: {}", problem["type"]))?;
+    check(problem["status"] == status, || format!("`status` is {}", problem["status"]))?;
+    check(problem["title"].as_str().is_some_and(|text| !text.is_empty()), || "there is no title".to_owned())?;
+    let page = problem["type"].as_str().unwrap_or_default();
+    check(page.starts_with("http"), || format!("`type` is no link to documentation: {}", problem["type"]))?;
+    // One for each problem, or a client could not tell them apart by it (RFC 9457, section 3.1.1).
+    check(page.ends_with(code), || format!("`type` is {page}, which does not name {code}"))?;
+    let link = seen.header("link").unwrap_or_default();
+    check(link == format!("<{page}>; rel=\"describedby\""), || format!("`Link` is {link:?}"))?;
+    check(seen.header("cache-control").as_deref() == Some("no-store"), || "a cache may keep it".to_owned())?;
     check(problem["detail"].as_str().is_some_and(|text| !text.is_empty()), || "there is no detail".to_owned())
 }
