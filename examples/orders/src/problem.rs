@@ -2,9 +2,10 @@
 
 use axum::extract::rejection::{JsonRejection, PathRejection};
 use axum::http::header::{ALLOW, CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderValue, StatusCode, Uri};
+use axum::http::{HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use idem_runtime::store::SqliteError;
+use idem_runtime::{Refusal, RefusalCode};
 use problem_details::ProblemDetails;
 use serde::Serialize;
 
@@ -72,8 +73,7 @@ impl Problem {
             Self::UnknownOrder => "unknown_order",
             Self::UnknownDraft => "unknown_draft",
             Self::IdTaken => "id_taken",
-            // As the record says it while it lasts.
-            Self::KeyReused => "key_reused",
+            Self::KeyReused => RefusalCode::KeyReused.as_str(),
             Self::Unavailable(_) => "unavailable",
             Self::Body(_) | Self::Refused(_) => match self.status() {
                 StatusCode::NOT_FOUND => "not_found",
@@ -94,9 +94,7 @@ impl Problem {
             Self::UnknownOrder => "There is no such order.".to_owned(),
             Self::UnknownDraft => "There is no such draft, or it has expired. Make a new one.".to_owned(),
             Self::IdTaken => "This id cannot be used. Make a new one.".to_owned(),
-            Self::KeyReused => {
-                "Something else was ordered under this id or key. Use a new one for a new order.".to_owned()
-            }
+            Self::KeyReused => RefusalCode::KeyReused.to_string(),
             Self::Unavailable(_) => "Nothing was ordered. Send the same request again.".to_owned(),
             Self::Refused(status) => status.canonical_reason().unwrap_or("The request was refused").to_owned(),
         }
@@ -110,15 +108,11 @@ struct Code {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut problem = ProblemDetails::from_status_code(self.status()).with_detail(self.detail());
         if let Self::KeyReused = self {
-            // The very problem that the record tells of, and so of the very type.
-            problem = problem
-                .with_type(Uri::from_static(
-                    "https://docs.rs/idem-runtime/latest/idem_runtime/enum.RefusalCode.html#variant.KeyReused",
-                ))
-                .with_title("The idempotency key is already used");
+            // The very problem that the record tells of while it lasts.
+            return Refusal::from(RefusalCode::KeyReused).into_response();
         }
+        let problem = ProblemDetails::from_status_code(self.status()).with_detail(self.detail());
         let mut response = problem.with_extensions(Code { code: self.code() }).into_response();
         let headers = response.headers_mut();
         match self {

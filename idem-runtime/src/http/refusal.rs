@@ -16,7 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::response::{IntoResponse as _, Response};
+use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, CONTENT_TYPE, LINK, RETRY_AFTER};
 use http::{HeaderValue, StatusCode};
 use serde::Serialize;
@@ -303,6 +303,20 @@ impl Refusal {
             headers.insert(RETRY_AFTER, wait.as_secs().into());
         }
         response
+    }
+}
+
+impl From<RefusalCode> for Refusal {
+    /// For an application that finds out by itself what a record would have said.
+    fn from(code: RefusalCode) -> Self {
+        Self::new(code)
+    }
+}
+
+/// As problem+json, whatever [`render_refusals`](crate::IdempotencyBuilder::render_refusals) says.
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        self.to_problem()
     }
 }
 
