@@ -3,6 +3,7 @@
 use std::future::Future;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
 use sqlx::postgres::PgRow;
 use sqlx::{Postgres, Row as _};
 use tokio::time::{Instant, timeout_at};
@@ -253,13 +254,5 @@ pub(super) fn timeouts_of_ours(millis: u64, how: &str) -> String {
 
 /// With `E`: there, what a backslash means does not depend on a setting.
 fn bytes(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = String::with_capacity(bytes.len() * 2 + 16);
-    text.push_str(r"E'\\x");
-    for byte in bytes {
-        text.push(char::from(DIGITS[usize::from(byte >> 4)]));
-        text.push(char::from(DIGITS[usize::from(byte & 15)]));
-    }
-    text.push('\'');
-    text
+    format!(r"E'\\x{}'", HEXLOWER.encode(bytes))
 }

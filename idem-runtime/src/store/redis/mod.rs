@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use data_encoding::HEXLOWER;
+
 use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, span};
 use crate::digest::RecordKey;
 
@@ -134,7 +136,7 @@ impl RedisStore {
         let prefix = &self.inner.prefix;
         let mut name = String::with_capacity(prefix.len() + 64);
         name.push_str(prefix);
-        value::push_hex(&mut name, key.as_bytes());
+        HEXLOWER.encode_append(key.as_bytes(), &mut name);
         name
     }
 

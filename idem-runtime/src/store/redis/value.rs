@@ -124,9 +124,9 @@ impl Value {
         text.push_str(FORMAT);
         text.push_str(marker.text());
         text.push(' ');
-        push_hex(&mut text, &owner.bits().to_be_bytes());
+        HEXLOWER.encode_append(&owner.bits().to_be_bytes(), &mut text);
         text.push(' ');
-        push_hex(&mut text, fingerprint.as_bytes());
+        HEXLOWER.encode_append(fingerprint.as_bytes(), &mut text);
         push_number(&mut text, ATTEMPT, u64::from(*attempt));
         push_number(&mut text, LEASE, *lease);
         push_number(&mut text, TTL, *ttl);
@@ -134,7 +134,7 @@ impl Value {
         push_number(&mut text, BODY_LENGTH, body as u64);
         text.push(' ');
         let check = check(key, text.as_bytes(), outcome);
-        push_hex(&mut text, &check.to_be_bytes());
+        HEXLOWER.encode_append(&check.to_be_bytes(), &mut text);
         text.push('\n');
         Encoded { fixed: text, outcome: outcome.clone() }
     }
@@ -174,11 +174,6 @@ impl Value {
             outcome,
         })
     }
-}
-
-/// In lower-case hexadecimal digits.
-pub(super) fn push_hex(text: &mut String, bytes: &[u8]) {
-    HEXLOWER.encode_append(bytes, text);
 }
 
 /// A space, and a number in as many digits as its field has: leading zeros, and all digits even if they are more. By hand:
