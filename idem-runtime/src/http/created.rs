@@ -1,11 +1,10 @@
 //! The answer to a request that has made something.
 
-use std::fmt;
-
 use axum::response::{IntoResponse, Response};
 use headers::{ETag, HeaderMapExt as _};
 use http::header::{CONTENT_LOCATION, LOCATION};
 use http::{HeaderValue, StatusCode};
+use thiserror::Error;
 
 /// 201, with where the new resource is. All of it is recorded, and replayed byte for byte.
 ///
@@ -97,22 +96,20 @@ fn reference(text: &str) -> Result<HeaderValue, BadLocation> {
 }
 
 /// A location that is no URI reference. As a response it is a 500: the mistake is the server's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("a location is no URI reference: what is not allowed in one has to be percent-encoded")]
 pub struct BadLocation(());
-
-impl fmt::Display for BadLocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a location is no URI reference: what is not allowed in one has to be percent-encoded")
-    }
-}
-
-impl std::error::Error for BadLocation {}
 
 impl IntoResponse for BadLocation {
     fn into_response(self) -> Response {
-        tracing::error!("{self}");
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        our_mistake(&self)
     }
+}
+
+/// The client can do nothing about a header that the application wrote wrongly, and is told nothing of it.
+pub(super) fn our_mistake(error: &impl std::error::Error) -> Response {
+    tracing::error!("{error}");
+    StatusCode::INTERNAL_SERVER_ERROR.into_response()
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ pub(super) fn read<'a>(lines: impl IntoIterator<Item = &'a HeaderValue>) -> Resu
     let (mut lines_read, mut any) = (0, false);
     for line in lines {
         lines_read += 1;
-        if trimmed(line.as_bytes()) == b"*" {
+        if line.as_bytes().trim_ascii() == b"*" {
             any = true;
         } else {
             read_list(line.as_bytes(), &mut tags)?;
@@ -75,10 +75,6 @@ fn split_tag(text: &[u8]) -> Result<(ETag, &[u8]), &'static str> {
 /// `%x21 / %x23-7E / obs-text`: a comma is a part of the tag, a backslash escapes nothing, and there are no spaces.
 pub(super) fn is_etagc(byte: u8) -> bool {
     matches!(byte, 0x21 | 0x23..=0x7E | 0x80..=0xFF)
-}
-
-fn trimmed(bytes: &[u8]) -> &[u8] {
-    bytes.trim_ascii()
 }
 
 #[cfg(test)]

@@ -121,9 +121,9 @@ where
         match field::read(parts.headers.get_all(IF_MATCH)) {
             Ok(wanted) => Ok(Self { wanted, idempotency }),
             Err(why) => {
-                let code = RefusalCode::InvalidPrecondition;
-                let detail = format!("{} But {why}.", Refusal::new(code).detail());
-                Err(idempotency.face().render.render(&Refusal::new(code).detail_text(detail)))
+                let refusal = Refusal::new(RefusalCode::InvalidPrecondition);
+                let detail = format!("{} But {why}.", refusal.detail());
+                Err(idempotency.face().render.render(&refusal.detail_text(detail)))
             }
         }
     }

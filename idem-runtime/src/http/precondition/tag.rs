@@ -1,12 +1,11 @@
 //! Entity tags that the application makes.
 
-use std::fmt;
-
 use axum::response::{IntoResponse, Response};
 use headers::ETag;
-use http::StatusCode;
+use thiserror::Error;
 
 use super::field::is_etagc;
+use crate::http::created::our_mistake;
 
 /// A strong entity tag of this opaque text, which is without its quotes: `rev1` gives `"rev1"`.
 ///
@@ -31,21 +30,13 @@ pub fn strong_etag(opaque: impl AsRef<str>) -> Result<ETag, BadTag> {
 }
 
 /// A text that no entity tag can have. As a response it is a 500: the mistake is the server's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("an entity tag has no quotes, white space or control characters in it")]
 pub struct BadTag(());
-
-impl fmt::Display for BadTag {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("an entity tag has no quotes, white space or control characters in it")
-    }
-}
-
-impl std::error::Error for BadTag {}
 
 impl IntoResponse for BadTag {
     fn into_response(self) -> Response {
-        tracing::error!("{self}");
-        StatusCode::INTERNAL_SERVER_ERROR.into_response()
+        our_mistake(&self)
     }
 }
 
