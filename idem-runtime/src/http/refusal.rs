@@ -306,8 +306,18 @@ impl Refusal {
     }
 }
 
+/// For an application that finds out by itself what a record would have said.
+///
+/// # Examples
+///
+/// ```
+/// use axum::response::IntoResponse;
+/// use idem_runtime::{Refusal, RefusalCode};
+///
+/// let response = Refusal::from(RefusalCode::KeyReused).into_response();
+/// assert_eq!(response.status(), 422);
+/// ```
 impl From<RefusalCode> for Refusal {
-    /// For an application that finds out by itself what a record would have said.
     fn from(code: RefusalCode) -> Self {
         Self::new(code)
     }
