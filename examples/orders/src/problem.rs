@@ -50,57 +50,6 @@ impl From<SqliteError> for Problem {
     }
 }
 
-impl Problem {
-    fn status(&self) -> StatusCode {
-        match self {
-            Self::Unauthenticated => StatusCode::UNAUTHORIZED,
-            Self::InvalidId => StatusCode::BAD_REQUEST,
-            Self::Body(rejection) => rejection.status(),
-            Self::UnknownOrder | Self::UnknownDraft => StatusCode::NOT_FOUND,
-            Self::IdTaken => StatusCode::CONFLICT,
-            Self::KeyReused => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::Unavailable(_) => StatusCode::SERVICE_UNAVAILABLE,
-            Self::Refused(status) => *status,
-        }
-    }
-
-    fn code(&self) -> &'static str {
-        match self {
-            Self::Unauthenticated => "unauthenticated",
-            Self::InvalidId => "invalid_id",
-            Self::Body(JsonRejection::JsonDataError(_)) => "invalid_order",
-            Self::Body(JsonRejection::JsonSyntaxError(_)) => "invalid_json",
-            Self::UnknownOrder => "unknown_order",
-            Self::UnknownDraft => "unknown_draft",
-            Self::IdTaken => "id_taken",
-            Self::KeyReused => RefusalCode::KeyReused.as_str(),
-            Self::Unavailable(_) => "unavailable",
-            Self::Body(_) | Self::Refused(_) => match self.status() {
-                StatusCode::NOT_FOUND => "not_found",
-                StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
-                StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
-                StatusCode::UNSUPPORTED_MEDIA_TYPE => "no_json",
-                status if status.is_server_error() => "internal",
-                _ => "bad_request",
-            },
-        }
-    }
-
-    fn detail(&self) -> String {
-        match self {
-            Self::Unauthenticated => "Say who you are: `Authorization: Bearer NAME`.".to_owned(),
-            Self::InvalidId => "The id in the path is no UUID like 0b6f6c3e-1c5e-4f0a-9d53-1f1d9a1c7a10.".to_owned(),
-            Self::Body(rejection) => rejection.body_text(),
-            Self::UnknownOrder => "There is no such order.".to_owned(),
-            Self::UnknownDraft => "There is no such draft, or it has expired. Make a new one.".to_owned(),
-            Self::IdTaken => "This id cannot be used. Make a new one.".to_owned(),
-            Self::KeyReused => RefusalCode::KeyReused.to_string(),
-            Self::Unavailable(_) => "Nothing was ordered. Send the same request again.".to_owned(),
-            Self::Refused(status) => status.canonical_reason().unwrap_or("The request was refused").to_owned(),
-        }
-    }
-}
-
 #[derive(Serialize)]
 struct Code {
     code: &'static str,
@@ -108,12 +57,36 @@ struct Code {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        if let Self::KeyReused = self {
+        let (status, code, detail) = match &self {
             // The very problem that the record tells of while it lasts.
-            return Refusal::from(RefusalCode::KeyReused).into_response();
-        }
-        let problem = ProblemDetails::from_status_code(self.status()).with_detail(self.detail());
-        let mut response = problem.with_extensions(Code { code: self.code() }).into_response();
+            Self::KeyReused => return Refusal::from(RefusalCode::KeyReused).into_response(),
+            Self::Unauthenticated => (
+                StatusCode::UNAUTHORIZED,
+                "unauthenticated",
+                "Say who you are: `Authorization: Bearer NAME`.".to_owned(),
+            ),
+            Self::InvalidId => {
+                let detail = "The id in the path is no UUID like 0b6f6c3e-1c5e-4f0a-9d53-1f1d9a1c7a10.";
+                (StatusCode::BAD_REQUEST, "invalid_id", detail.to_owned())
+            }
+            Self::Body(rejection) => (rejection.status(), of_body(rejection), rejection.body_text()),
+            Self::UnknownOrder => (StatusCode::NOT_FOUND, "unknown_order", "There is no such order.".to_owned()),
+            Self::UnknownDraft => {
+                let detail = "There is no such draft, or it has expired. Make a new one.";
+                (StatusCode::NOT_FOUND, "unknown_draft", detail.to_owned())
+            }
+            Self::IdTaken => (StatusCode::CONFLICT, "id_taken", "This id cannot be used. Make a new one.".to_owned()),
+            Self::Unavailable(_) => {
+                let detail = "Nothing was ordered. Send the same request again.";
+                (StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail.to_owned())
+            }
+            Self::Refused(status) => {
+                let detail = status.canonical_reason().unwrap_or("The request was refused");
+                (*status, of_status(*status), detail.to_owned())
+            }
+        };
+        let problem = ProblemDetails::from_status_code(status).with_detail(detail).with_extensions(Code { code });
+        let mut response = problem.into_response();
         let headers = response.headers_mut();
         match self {
             Self::Unauthenticated => {
@@ -126,6 +99,25 @@ impl IntoResponse for Problem {
             _ => {}
         }
         response
+    }
+}
+
+fn of_body(rejection: &JsonRejection) -> &'static str {
+    match rejection {
+        JsonRejection::JsonDataError(_) => "invalid_order",
+        JsonRejection::JsonSyntaxError(_) => "invalid_json",
+        _ => of_status(rejection.status()),
+    }
+}
+
+fn of_status(status: StatusCode) -> &'static str {
+    match status {
+        StatusCode::NOT_FOUND => "not_found",
+        StatusCode::METHOD_NOT_ALLOWED => "method_not_allowed",
+        StatusCode::PAYLOAD_TOO_LARGE => "body_too_large",
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => "no_json",
+        status if status.is_server_error() => "internal",
+        _ => "bad_request",
     }
 }
 
