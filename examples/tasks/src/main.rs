@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use idem_runtime::Idempotency;
+use idem_runtime::{Idempotency, SqliteStore};
 use limit::Limit;
 use tasks::Tasks;
 use tokio::net::TcpListener;
@@ -73,9 +73,10 @@ async fn serve(options: Options) -> Result<(), String> {
     let address = listener.local_addr().map_err(|error| error.to_string())?;
     let file = options.store.strip_prefix("sqlite:").map(|file| file.strip_prefix("//").unwrap_or(file));
     let file = file.ok_or("tasks and records are kept in one SQLite file: name it with --store sqlite:FILE")?;
-    let idempotency = Idempotency::connect(&options.store).await.map_err(|error| error.to_string())?;
+    let store = SqliteStore::open(file).map_err(|error| error.to_string())?;
+    let idempotency = Idempotency::new(store.clone());
     let transactions = idempotency.transactions().map_err(|error| error.to_string())?;
-    let tasks = Tasks::open(file).map_err(|error| format!("the tasks cannot be kept in {file}: {error}"))?;
+    let tasks = Tasks::open(store).await.map_err(|error| format!("the tasks cannot be kept in {file}: {error}"))?;
     let delay = app::Delay(options.delay);
     let state = app::AppState { idempotency: idempotency.clone(), transactions, tasks, delay };
     greeting::greet(address, file);

@@ -79,12 +79,6 @@ impl From<SqliteError> for Problem {
     }
 }
 
-impl From<idem_runtime::rusqlite::Error> for Problem {
-    fn from(error: idem_runtime::rusqlite::Error) -> Self {
-        SqliteError::Sqlite(error).into()
-    }
-}
-
 impl From<JsonRejection> for Problem {
     fn from(rejection: JsonRejection) -> Self {
         Self::new(rejection.status(), "invalid_body", rejection.body_text())

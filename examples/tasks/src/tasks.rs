@@ -1,10 +1,8 @@
 //! The tasks of all users, in SQLite: what is written here is written in the transaction in which the request is recorded.
 
-use std::sync::Arc;
-use std::time::Duration;
-
-use idem_runtime::rusqlite::{self, Connection, OptionalExtension as _, Row, Transaction};
-use parking_lot::Mutex;
+use idem_runtime::SqliteStore;
+use idem_runtime::rusqlite::{self, Connection, OptionalExtension as _, Row};
+use idem_runtime::store::SqliteError;
 use serde::{Deserialize, Serialize};
 
 /// One task.
@@ -42,53 +40,41 @@ pub(crate) enum Added {
     Duplicate { id: u64 },
 }
 
-/// What is read outside of any request's transaction.
+/// What is read outside of any request's transaction: from the database of the store that keeps the records.
 #[derive(Clone, Debug)]
 pub(crate) struct Tasks {
-    reader: Arc<Mutex<Connection>>,
+    store: SqliteStore,
 }
 
 impl Tasks {
-    /// In this file. Makes the tables if they are missing.
-    pub(crate) fn open(file: &str) -> rusqlite::Result<Self> {
-        let db = Connection::open(file)?;
-        db.busy_timeout(Duration::from_secs(5))?;
-        db.execute_batch(
-            "CREATE TABLE IF NOT EXISTS tasks (\
-                 id INTEGER PRIMARY KEY AUTOINCREMENT, user_id INTEGER NOT NULL, title TEXT NOT NULL,\
-                 UNIQUE (user_id, title)) STRICT;\
-             CREATE TABLE IF NOT EXISTS revisions (user_id INTEGER PRIMARY KEY, revision INTEGER NOT NULL) STRICT;",
-        )?;
-        db.pragma_update(None, "query_only", true)?;
-        Ok(Self { reader: Arc::new(Mutex::new(db)) })
+    /// Makes the tables if they are missing.
+    pub(crate) async fn open(store: SqliteStore) -> Result<Self, SqliteError> {
+        let make = "CREATE TABLE IF NOT EXISTS tasks (\
+                        id INTEGER PRIMARY KEY AUTOINCREMENT, user_id INTEGER NOT NULL, title TEXT NOT NULL,\
+                        UNIQUE (user_id, title)) STRICT;\
+                    CREATE TABLE IF NOT EXISTS revisions (user_id INTEGER PRIMARY KEY, revision INTEGER NOT NULL) STRICT;";
+        store.write(|db| db.execute_batch(make)).await?;
+        Ok(Self { store })
     }
 
     /// A user's tasks, and the revision that they have together.
-    pub(crate) async fn of_user(&self, user_id: u32) -> rusqlite::Result<(u64, Vec<Task>)> {
-        self.ask(move |db| {
-            let revision = revision(db, user_id)?;
-            let mut tasks = db.prepare_cached("SELECT * FROM tasks WHERE user_id = ?1 ORDER BY id")?;
-            let tasks = tasks.query_map([user_id], task)?.collect::<Result<_, _>>()?;
-            Ok((revision, tasks))
-        })
-        .await
+    pub(crate) async fn of_user(&self, user_id: u32) -> Result<(u64, Vec<Task>), SqliteError> {
+        self.store
+            .read(move |db| {
+                // Both of one state.
+                let db = db.unchecked_transaction()?;
+                let revision = revision(&db, user_id)?;
+                let mut tasks = db.prepare_cached("SELECT * FROM tasks WHERE user_id = ?1 ORDER BY id")?;
+                let tasks = tasks.query_map([user_id], task)?.collect::<rusqlite::Result<_>>()?;
+                Ok((revision, tasks))
+            })
+            .await
     }
 
     /// One task.
-    pub(crate) async fn find(&self, id: u64) -> rusqlite::Result<Option<Task>> {
+    pub(crate) async fn find(&self, id: u64) -> Result<Option<Task>, SqliteError> {
         let id = i64::try_from(id).unwrap_or(i64::MAX);
-        self.ask(move |db| db.query_row("SELECT * FROM tasks WHERE id = ?1", [id], task).optional()).await
-    }
-
-    /// All of one question is asked of one state. SQLite waits for the disk, and that must not keep a thread of the server's
-    /// from other requests.
-    async fn ask<T: Send + 'static>(
-        &self,
-        question: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T> + Send + 'static,
-    ) -> rusqlite::Result<T> {
-        let reader = Arc::clone(&self.reader);
-        let answer = tokio::task::spawn_blocking(move || question(&reader.lock().unchecked_transaction()?)).await;
-        answer.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        self.store.read(move |db| db.query_row("SELECT * FROM tasks WHERE id = ?1", [id], task).optional()).await
     }
 }
 
