@@ -112,20 +112,29 @@ impl Seen {
         value.map(|(_, value)| String::from_utf8_lossy(value).into_owned())
     }
 
-    /// The code of a refusal; checks that it is a well-formed one.
+    /// Status and code of an error, the application's or the guard's; checks that it is a well-formed one.
+    ///
+    /// # Panics
+    /// When it is none.
+    #[must_use]
+    pub fn problem(&self) -> (u16, String) {
+        assert_eq!(self.header("content-type").as_deref(), Some("application/problem+json"), "{self:?}");
+        let problem = self.json();
+        assert_eq!(problem["status"], self.status);
+        assert!(["title", "detail"].iter().all(|field| problem[field].as_str().is_some_and(|text| !text.is_empty())));
+        (self.status, problem["code"].as_str().expect("a code").to_owned())
+    }
+
+    /// The code of a refusal of the guard; checks that it is a well-formed one.
     ///
     /// # Panics
     /// When it is none.
     #[must_use]
     pub fn refusal(&self) -> String {
-        assert_eq!(self.header("content-type").as_deref(), Some("application/problem+json"), "{self:?}");
-        let problem = self.json();
-        let code = problem["code"].as_str().expect("a code").to_owned();
-        assert_eq!(problem["status"], self.status);
+        let (_, code) = self.problem();
         let page = format!("https://docs.rs/idem-runtime/latest/idem_runtime/guide/problems/index.html#{code}");
-        assert_eq!(problem["type"], page);
+        assert_eq!(self.json()["type"], page);
         assert_eq!(self.header("link"), Some(format!("<{page}>; rel=\"describedby\"")));
-        assert!(["title", "detail"].iter().all(|field| problem[field].as_str().is_some_and(|text| !text.is_empty())));
         let waits = matches!(code.as_str(), "in_progress" | "store_unavailable" | "draining");
         assert_eq!(self.header("retry-after").is_some(), waits, "{self:?}");
         code

@@ -37,7 +37,8 @@ fn expected(line: &str) -> Option<&str> {
 }
 
 fn default_address(lines: &[&str]) -> String {
-    let (_, rest) = lines.join("\n").split_once("http://").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let text = lines.join("\n");
+    let (_, rest) = text.split_once("http://").unwrap();
     rest.chars().take_while(|c| c.is_ascii_digit() || ".:".contains(*c)).collect()
 }
 

@@ -9,7 +9,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
 
-use crate::{Shop, file_in, lamps, one_order, problem, refused, retried, spellings, start};
+use crate::{Shop, file_in, lamps, one_order, refused, retried, spellings, start};
 
 #[tokio::test]
 async fn a_draft_that_is_committed_twice_is_one_order() {
@@ -65,8 +65,8 @@ async fn an_unknown_draft_is_not_found_and_somebody_elses_is_unknown() {
     let shop = Shop::open().await;
     let unknown = refused(404, "unknown_draft");
     let nowhere = format!("/v1/orders/drafts/{}", crate::ID);
-    assert_eq!(problem(&shop.get(&nowhere, "ann").await), unknown);
-    assert_eq!(problem(&shop.commit(&nowhere, "ann").await), unknown);
+    assert_eq!(shop.get(&nowhere, "ann").await.problem(), unknown);
+    assert_eq!(shop.commit(&nowhere, "ann").await.problem(), unknown);
     let draft = shop.draft("ann", &lamps(2)).await;
     assert_eq!(shop.get(&draft, "bob").await, shop.get(&nowhere, "bob").await);
     assert_eq!(shop.commit(&draft, "bob").await, shop.commit(&nowhere, "bob").await);
@@ -75,9 +75,9 @@ async fn an_unknown_draft_is_not_found_and_somebody_elses_is_unknown() {
         retried(|| shop.commit(&draft, "ann")), //
         retried(|| shop.commit(&draft, "bob"))
     );
-    assert_eq!((ann.status, problem(&bob)), (201, unknown.clone()));
+    assert_eq!((ann.status, bob.problem()), (201, unknown.clone()));
     // Also when it is an order.
-    assert_eq!(problem(&shop.commit(&draft, "bob").await), unknown);
+    assert_eq!(shop.commit(&draft, "bob").await.problem(), unknown);
     assert_eq!((shop.orders("ann").await.len(), shop.orders("bob").await.len()), (1, 0));
 }
 
@@ -109,8 +109,8 @@ async fn an_order_under_the_drafts_id_is_in_nobodys_way() {
     let order = order["id"].as_str().unwrap();
     let put = shop.put(order, "ann", &lamps(2)).await;
     assert_eq!((put.status, put.body), (200, committed.body.clone()));
-    assert_eq!(problem(&shop.put(order, "bob", &lamps(2)).await), refused(409, "id_taken"));
-    assert_eq!(problem(&shop.put(order, "ann", &lamps(3)).await), refused(422, "key_reused"));
+    assert_eq!(shop.put(order, "bob", &lamps(2)).await.problem(), refused(409, "id_taken"));
+    assert_eq!(shop.put(order, "ann", &lamps(3)).await.problem(), refused(422, "key_reused"));
     assert_eq!(shop.commit(&draft, "ann").await.body, committed.body);
     assert_eq!((shop.orders("ann").await.len(), shop.orders("bob").await.len()), (1, 1));
 }
@@ -122,8 +122,8 @@ async fn an_expired_draft_is_unknown_whether_its_row_is_there_or_not() {
     let expired = shop.file().execute("UPDATE drafts SET expires = unixepoch() * 1000 - 1", ()).unwrap();
     assert_eq!(expired, 1);
     let with_its_row = (shop.get(&draft, "ann").await, shop.commit(&draft, "ann").await);
-    assert_eq!(problem(&with_its_row.0), refused(404, "unknown_draft"));
-    assert_eq!(problem(&with_its_row.1), refused(404, "unknown_draft"));
+    assert_eq!(with_its_row.0.problem(), refused(404, "unknown_draft"));
+    assert_eq!(with_its_row.1.problem(), refused(404, "unknown_draft"));
     assert_eq!(shop.file().execute("DELETE FROM drafts", ()).unwrap(), 1);
     assert_eq!((shop.get(&draft, "ann").await, shop.commit(&draft, "ann").await), with_its_row);
     assert_eq!(shop.count("orders"), 0);
@@ -133,8 +133,8 @@ async fn an_expired_draft_is_unknown_whether_its_row_is_there_or_not() {
 async fn drafts_that_live_for_no_time_are_never_ordered() {
     let shop = Shop::open_with(&["--draft-ttl", "0s"]).await;
     let draft = shop.draft("ann", &lamps(2)).await;
-    assert_eq!(problem(&shop.get(&draft, "ann").await), refused(404, "unknown_draft"));
-    assert_eq!(problem(&shop.commit(&draft, "ann").await), refused(404, "unknown_draft"));
+    assert_eq!(shop.get(&draft, "ann").await.problem(), refused(404, "unknown_draft"));
+    assert_eq!(shop.commit(&draft, "ann").await.problem(), refused(404, "unknown_draft"));
     assert_eq!(shop.count("orders"), 0);
 }
 

@@ -4,7 +4,7 @@ use idem_tests::server::Seen;
 use reqwest::Method;
 use tokio::task::JoinSet;
 
-use crate::{ID, Shop, lamps, one_order, problem, refused, retried};
+use crate::{ID, Shop, lamps, one_order, refused, retried};
 
 #[tokio::test]
 async fn refused_without_a_key_made_once_with_one_and_again_with_another() {
@@ -32,7 +32,7 @@ async fn when_the_record_has_ended_the_key_still_stands_for_its_order() {
     let shop = Shop::open().await;
     let first = shop.post("k-1", "ann", &lamps(2)).await;
     shop.end_the_records();
-    assert_eq!(problem(&shop.post("k-1", "ann", &lamps(3)).await), refused(422, "key_reused"));
+    assert_eq!(shop.post("k-1", "ann", &lamps(3)).await.problem(), refused(422, "key_reused"));
     let again = shop.post("k-1", "ann", &lamps(2)).await;
     assert_eq!((again.status, again.replayed, &again.body), (200, false, &first.body));
     assert_eq!(again.header("location"), first.header("location"));

@@ -102,15 +102,6 @@ fn lamps(quantity: u32) -> Value {
     json!({ "item": "lamp", "quantity": quantity })
 }
 
-/// Status and code of a refusal; checks that it is a well-formed one.
-fn problem(seen: &Seen) -> (u16, String) {
-    assert_eq!(seen.header("content-type").as_deref(), Some("application/problem+json"), "{seen:?}");
-    let problem = seen.json();
-    assert_eq!(problem["status"], seen.status);
-    assert!(["title", "detail"].iter().all(|field| problem[field].as_str().is_some_and(|text| !text.is_empty())));
-    (seen.status, problem["code"].as_str().expect("a code").to_owned())
-}
-
 fn refused(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }

@@ -5,7 +5,7 @@ use reqwest::header::AUTHORIZATION;
 use reqwest::{Client, Method};
 use serde_json::json;
 
-use crate::{ID, Shop, lamps, problem, refused};
+use crate::{ID, Shop, lamps, refused};
 
 #[tokio::test]
 async fn whoever_does_not_say_who_asks_gets_nothing_on_replays_too() {
@@ -38,7 +38,7 @@ async fn whoever_does_not_say_who_asks_gets_nothing_on_replays_too() {
                 request = request.header(AUTHORIZATION, *value);
             }
             let seen = Seen::of(request.header("x-idempotency-key", "k-1").json(&lamps(2))).await;
-            assert_eq!(problem(&seen), refused(401, "unauthenticated"), "{credentials:?} {path}");
+            assert_eq!(seen.problem(), refused(401, "unauthenticated"), "{credentials:?} {path}");
             assert_eq!(seen.header("www-authenticate").as_deref(), Some("Bearer"));
         }
     }
@@ -52,12 +52,12 @@ async fn an_id_that_is_no_uuid() {
     let (simple, urn) = (ID.replace('-', ""), format!("urn:uuid:{ID}"));
     for id in ["1", "%20", "%ff", &ID[1..], &simple, &urn, &format!("%7B{ID}%7D"), &ID.replace('7', "g")] {
         let put = shop.put(id, "ann", &lamps(2)).await;
-        assert_eq!(problem(&put), refused(400, "invalid_id"), "{id}");
+        assert_eq!(put.problem(), refused(400, "invalid_id"), "{id}");
         for path in [format!("/v1/orders/{id}"), format!("/v1/orders/drafts/{id}")] {
-            assert_eq!(problem(&shop.get(&path, "ann").await), refused(400, "invalid_id"), "{path}");
+            assert_eq!(shop.get(&path, "ann").await.problem(), refused(400, "invalid_id"), "{path}");
         }
         let commit = shop.commit(&format!("/v1/orders/drafts/{id}"), "ann").await;
-        assert_eq!(problem(&commit), refused(400, "invalid_id"), "{id}");
+        assert_eq!(commit.problem(), refused(400, "invalid_id"), "{id}");
     }
     assert_eq!((shop.count("orders"), shop.count("idem_records")), (0, 0));
 }
@@ -90,11 +90,11 @@ async fn a_body_that_is_no_order() {
         {
             let request = shop.ask(method, path, "ann").header("x-idempotency-key", "k-1").body(body.to_owned());
             let seen = Seen::of(request.header("content-type", "application/json")).await;
-            assert_eq!(problem(&seen), refused(status, code), "{path} {:.60}", body);
+            assert_eq!(seen.problem(), refused(status, code), "{path} {:.60}", body);
         }
     }
     let without_type = shop.ask(Method::PUT, &format!("/v1/orders/{ID}"), "ann").body(lamps(2).to_string());
-    assert_eq!(problem(&Seen::of(without_type).await), refused(415, "no_json"));
+    assert_eq!(Seen::of(without_type).await.problem(), refused(415, "no_json"));
     assert_eq!((shop.count("orders"), shop.count("drafts"), shop.count("idem_records")), (0, 0, 0));
     // None of it has used up the id or the key.
     assert_eq!(shop.put(ID, "ann", &lamps(2)).await.status, 201);
@@ -110,12 +110,12 @@ async fn a_key_that_is_none_and_what_is_not_there() {
     let twice = Seen::of(twice.header("x-idempotency-key", "k-1").json(&lamps(2))).await;
     assert_eq!((twice.status, twice.refusal().as_str()), (400, "invalid_key"));
     let order = format!("/v1/orders/{ID}");
-    assert_eq!(problem(&shop.get(&order, "ann").await), refused(404, "unknown_order"));
-    assert_eq!(problem(&shop.get("/v1/order", "ann").await), refused(404, "not_found"));
+    assert_eq!(shop.get(&order, "ann").await.problem(), refused(404, "unknown_order"));
+    assert_eq!(shop.get("/v1/order", "ann").await.problem(), refused(404, "not_found"));
     let deleted = Seen::of(shop.ask(Method::DELETE, &order, "ann")).await;
-    assert_eq!(problem(&deleted), refused(405, "method_not_allowed"));
+    assert_eq!(deleted.problem(), refused(405, "method_not_allowed"));
     assert!(deleted.header("allow").is_some_and(|methods| methods.contains("PUT") && methods.contains("GET")));
-    assert_eq!(problem(&shop.get("/v1/orders/drafts", "ann").await), refused(405, "method_not_allowed"));
+    assert_eq!(shop.get("/v1/orders/drafts", "ann").await.problem(), refused(405, "method_not_allowed"));
     assert_eq!(shop.count("orders"), 0);
 }
 
@@ -131,7 +131,7 @@ async fn a_database_that_is_locked_is_a_reason_to_come_again() {
         shop.commit(&draft, "ann").await,
         Seen::of(shop.ask(Method::POST, "/v1/orders/drafts", "ann").json(&lamps(2))).await,
     ] {
-        assert_eq!(problem(&seen).0, 503);
+        assert_eq!(seen.problem().0, 503);
         assert_eq!(seen.header("retry-after").as_deref(), Some("1"));
     }
     // What is there can be read meanwhile.

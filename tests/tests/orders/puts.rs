@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::{ID, Shop, lamps, one_order, problem, refused, retried, spellings};
+use crate::{ID, Shop, lamps, one_order, refused, retried, spellings};
 
 #[tokio::test]
 async fn the_first_one_makes_the_order_and_all_others_get_it() {
@@ -44,11 +44,11 @@ async fn when_the_record_has_ended_the_order_answers_and_says_the_same() {
     let shop = Shop::open().await;
     let first = shop.put(ID, "ann", &lamps(2)).await;
     let recorded = shop.put(ID, "ann", &lamps(3)).await;
-    assert_eq!(problem(&recorded), refused(422, "key_reused"));
+    assert_eq!(recorded.problem(), refused(422, "key_reused"));
     shop.end_the_records();
     // A refusal is not recorded: it would stand in the way of the right one.
     let looked_up = shop.put(ID, "ann", &lamps(3)).await;
-    assert_eq!(problem(&looked_up), problem(&recorded));
+    assert_eq!(looked_up.problem(), recorded.problem());
     for field in ["type", "title"] {
         assert_eq!(looked_up.json()[field], recorded.json()[field]);
     }
@@ -57,7 +57,7 @@ async fn when_the_record_has_ended_the_order_answers_and_says_the_same() {
     assert_eq!(again.header("location"), first.header("location"));
     let again = shop.put(ID, "ann", &lamps(2)).await;
     assert_eq!((again.status, again.replayed, &again.body), (200, true, &first.body));
-    assert_eq!(problem(&shop.put(ID, "ann", &lamps(3)).await), refused(422, "key_reused"));
+    assert_eq!(shop.put(ID, "ann", &lamps(3)).await.problem(), refused(422, "key_reused"));
     assert_eq!(shop.count("orders"), 1);
 }
 
@@ -68,9 +68,9 @@ async fn an_id_of_somebody_elses_is_refused_and_nothing_of_the_order_is_told() {
     // The same, whether it is guessed or not.
     let guessed = shop.put(ID, "bob", &lamps(2)).await;
     let other = shop.put(ID, "bob", &json!({ "item": "chair", "quantity": 1 })).await;
-    assert_eq!(problem(&guessed), refused(409, "id_taken"));
+    assert_eq!(guessed.problem(), refused(409, "id_taken"));
     assert_eq!(guessed, other);
-    assert_eq!(problem(&shop.get(&format!("/v1/orders/{ID}"), "bob").await), refused(404, "unknown_order"));
+    assert_eq!(shop.get(&format!("/v1/orders/{ID}"), "bob").await.problem(), refused(404, "unknown_order"));
     assert!(shop.orders("bob").await.is_empty());
     shop.end_the_records();
     assert_eq!(shop.put(ID, "bob", &lamps(2)).await, guessed);
@@ -88,7 +88,7 @@ async fn two_users_at_once_one_has_it() {
         retried(|| shop.put(ID, "bob", &bob))
     );
     let loser = if ann.status == 409 { &ann } else { &bob };
-    assert_eq!(problem(loser), refused(409, "id_taken"), "{ann:?} {bob:?}");
+    assert_eq!(loser.problem(), refused(409, "id_taken"), "{ann:?} {bob:?}");
     assert_eq!(shop.orders("ann").await.len() + shop.orders("bob").await.len(), 1);
 }
 

@@ -5,7 +5,7 @@ use idem_tests::until;
 use serde_json::json;
 use tokio::io::AsyncWriteExt as _;
 
-use super::{Bed, get, list, new, post, problem, told};
+use super::{Bed, get, list, new, post, told};
 
 /// Sends a request, and never reads its answer.
 async fn send_and_forget(program: &Program, key: &str, title: &str) -> tokio::net::TcpStream {
@@ -46,7 +46,7 @@ async fn killed_when_the_task_is_written_and_not_committed_it_leaves_nothing_and
     let made = until("the end of the lease", async || {
         let seen = post(&program, new("*", &key, &title)).await;
         if seen.status == 409 {
-            assert_eq!(problem(&seen), told(409, "in_progress"));
+            assert_eq!(seen.problem(), told(409, "in_progress"));
             assert!(seen.header("retry-after").is_some());
             return None;
         }

@@ -2,7 +2,7 @@
 
 use idem_tests::until;
 
-use super::{Bed, New, get, list, new, post, problem, told};
+use super::{Bed, New, get, list, new, post, told};
 
 #[tokio::test]
 async fn whoever_sends_too_many_is_told_when_to_come_again_and_claims_nothing() {
@@ -23,7 +23,7 @@ async fn whoever_sends_too_many_is_told_when_to_come_again_and_claims_nothing() 
         get(&program, "/nowhere").await,
     ];
     for seen in refused {
-        assert_eq!(problem(&seen), told(429, "too_many_requests"));
+        assert_eq!(seen.problem(), told(429, "too_many_requests"));
         let wait: u64 = seen.header("retry-after").unwrap().parse().unwrap();
         assert!((1..=1000).contains(&wait), "{wait}");
     }

@@ -88,15 +88,6 @@ async fn list(program: &Program, user: u32) -> (String, Vec<String>) {
     (seen.header("etag").unwrap(), titles)
 }
 
-/// The status and the code of an error, which is well-formed.
-fn problem(seen: &Seen) -> (u16, String) {
-    assert_eq!(seen.header("content-type").as_deref(), Some("application/problem+json"), "{seen:?}");
-    let problem = seen.json();
-    assert_eq!(problem["status"], seen.status);
-    assert!(["title", "detail"].iter().all(|field| problem[field].as_str().is_some_and(|text| !text.is_empty())));
-    (seen.status, problem["code"].as_str().unwrap().to_owned())
-}
-
 fn told(status: u16, code: &str) -> (u16, String) {
     (status, code.to_owned())
 }

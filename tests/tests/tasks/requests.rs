@@ -5,7 +5,7 @@ use reqwest::{Client, RequestBuilder};
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use super::{Bed, New, get, list, new, post, problem, told, url};
+use super::{Bed, New, get, list, new, post, told, url};
 
 #[tokio::test]
 async fn the_whole_cycle() {
@@ -29,31 +29,31 @@ async fn the_whole_cycle() {
     // Two mistakes, and the same key again.
     let mum = new("\"rev1\"", "k-2", "Call mum");
     let stale = post(&program, mum).await;
-    assert_eq!(problem(&stale), told(412, "precondition_failed"));
+    assert_eq!(stale.problem(), told(412, "precondition_failed"));
     assert_eq!(stale.header("etag").as_deref(), Some("\"rev2\""));
-    assert_eq!(problem(&post(&program, New { if_match: None, ..mum }).await), told(428, "precondition_required"));
+    assert_eq!(post(&program, New { if_match: None, ..mum }).await.problem(), told(428, "precondition_required"));
     let corrected = post(&program, New { if_match: Some("\"rev2\""), ..mum }).await;
     assert_eq!((corrected.status, corrected.replayed), (201, false));
     assert_eq!(corrected.header("etag").as_deref(), Some("\"rev3\""));
     let other = post(&program, New { title: "Call dad", ..mum }).await;
-    assert_eq!(problem(&other), told(422, "key_reused"));
+    assert_eq!(other.problem(), told(422, "key_reused"));
 
     // The same task, without a key and with another one; and a key that a duplicate had is free.
     for key in [None, Some("k-3")] {
         let again = post(&program, New { key, if_match: Some("\"rev3\""), ..milk }).await;
-        assert_eq!(problem(&again), told(409, "duplicate"));
+        assert_eq!(again.problem(), told(409, "duplicate"));
         assert_eq!(again.json()["existing"], "/v1/tasks/1");
     }
     let without = New { key: None, ..new("\"rev3\"", "", "Water the plants") };
     assert_eq!(post(&program, without).await.status, 201);
-    assert_eq!(problem(&post(&program, without).await), told(412, "precondition_failed"));
+    assert_eq!(post(&program, without).await.problem(), told(412, "precondition_failed"));
     assert_eq!(post(&program, new("*", "k-3", "Buy bread")).await.status, 201);
 
     let titles = ["Buy milk", "Call mum", "Water the plants", "Buy bread"];
     assert_eq!(list(&program, 42).await, ("\"rev5\"".into(), titles.map(str::to_owned).to_vec()));
     let one = get(&program, "/v1/tasks/1").await;
     assert_eq!((one.status, one.json()), (200, first.json()));
-    assert_eq!(problem(&get(&program, "/v1/tasks/99").await), told(404, "not_found"));
+    assert_eq!(get(&program, "/v1/tasks/99").await.problem(), told(404, "not_found"));
 }
 
 #[tokio::test]
@@ -127,7 +127,7 @@ async fn every_wrong_input_is_a_problem_and_claims_nothing() {
     }
     for (request, status, code) in wrong {
         let shown = format!("{request:?}");
-        assert_eq!(problem(&Seen::of(request).await), told(status, code), "{shown}");
+        assert_eq!(Seen::of(request).await.problem(), told(status, code), "{shown}");
     }
     let put = Seen::of(Client::new().put(url(&program, "/v1/tasks?user_id=42"))).await;
     assert_eq!(put.header("allow").as_deref(), Some("GET,HEAD,POST"));
@@ -149,7 +149,7 @@ async fn of_many_at_once_that_have_read_the_same_one_is_made() {
     let made: Vec<&Seen> = answers.iter().filter(|seen| seen.status == 201).collect();
     assert_eq!(made.len(), 1, "{answers:?}");
     let stale = answers.iter().filter(|seen| seen.status != 201);
-    stale.for_each(|seen| assert_eq!(problem(seen), told(412, "precondition_failed")));
+    stale.for_each(|seen| assert_eq!(seen.problem(), told(412, "precondition_failed")));
     let title = made[0].json()["title"].as_str().unwrap().to_owned();
     assert_eq!(list(&program, 42).await, ("\"rev2\"".into(), vec![title]));
 }
@@ -166,7 +166,7 @@ async fn of_many_at_once_under_one_key_one_is_made() {
     for seen in answers.join_all().await {
         match (seen.status, seen.replayed) {
             (201, false) | (200, true) => assert_eq!(seen.json()["id"], 1),
-            _ => assert_eq!(problem(&seen), told(409, "in_progress")),
+            _ => assert_eq!(seen.problem(), told(409, "in_progress")),
         }
     }
     let retry = post(&program, milk).await;
