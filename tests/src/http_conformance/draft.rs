@@ -1,136 +1,181 @@
-//! draft-ietf-httpapi-idempotency-key-header-07, in the order of its sections.
+//! draft-ietf-httpapi-idempotency-key-header-07, in the order of its sections. What it says of requests that are sent at
+//! once stands in [`races`](super::races).
 
-use super::Finding;
-use super::subject::{Subject, Verdict, check, refused};
-use crate::server::Seen;
-
-macro_rules! statements {
-    ($subject:expr, $($id:literal, $section:literal, $statement:literal, $check:expr;)*) => {
-        vec![$(Finding { id: $id, section: $section, statement: $statement, verdict: $check($subject).await }),*]
-    };
-}
-pub(super) use statements;
+use super::finding::{Finding, Verdict, check, not_applicable, not_judged, statements};
+use super::options::Missing;
+use super::subject::{Subject, explained, refused};
 
 pub(super) async fn ask(subject: &Subject) -> Vec<Finding> {
-    statements![subject,
+    statements![subject, "draft -07";
         "D1", "2.1", "The key is a Structured Field String", a_string;
-        "D2", "2.1", "Lists, broken strings and several field lines are no key", malformed;
-        "D2b", "2.1", "A bare value is accepted as the same key (beyond the draft, as clients send it)", bare;
-        "D3", "2.2", "A key is not used again with another payload", other_payload;
-        "D8", "2.4", "The fingerprint covers the payload", other_payload;
+        "D2", "2.1", "A list and several field lines are no key", no_lists;
+        "D2b", "2.1", "A bare value is the same key as the String, or refused", bare;
+        "D3", "2.2", "A key is not used again with another payload", not_used_again;
+        "D4", "2.2", "The resource's owner defines what makes a key unique", |_| not_judged("a rule for whoever writes the documentation");
+        "D5", "2.2", "Random identifiers that differ in one character are two keys", one_character;
+        "D6", "2.3", "The resource may require keys that have the time in them", |_| not_judged("it is allowed, and not asked for");
+        "D7", "2.3", "The resource publishes when keys expire", |_| not_judged("it stands in documentation, in words");
+        "D8", "2.4", "By whatever the payload is told, other spacing is a replay or refused", other_spacing;
+        "D9", "2.5.1", "The client knows the published rules", |_| not_judged("a rule for clients");
+        "D10", "2.5.1", "The client sends one key for each distinct request", |_| not_judged("a rule for clients");
+        "D11", "2.5.2", "The resource publishes its rules", |_| not_judged("it stands in documentation; D16 to D18 ask for links to it");
+        "D12", "2.5.2", "The server enforces: retries and misuse have no effect", no_second_effect;
         "D13", "2.6", "The first request is processed", first;
         "D14", "2.6", "A retry after completion gets the earlier result", retry;
         "D14b", "2.6", "... also when the earlier result was an error", retry_of_an_error;
-        "D15", "2.6", "A retry while the first is in progress gets a conflict", concurrent;
-        "D16", "2.7", "A missing key, where required, is 400 with a link to documentation", missing;
+        "D16", "2.7", "A missing key, where required, is refused with a link to documentation", missing;
+        "D16b", "2.7", "Without a key, where it is optional, each request is carried out", optional;
         "D17", "2.7", "A key used again with another payload is 422 with a link to documentation", other_payload;
-        "D18", "2.7", "A request in progress is 409 with a description", concurrent;
-        "D19", "2.7", "After 409 the same request may be sent again", conflict_then_retry;
+        "D20", "2.7", "For other errors the client follows the documentation", |_| not_judged("a rule for clients");
         "D21", "3.1", "The field's name is not case-sensitive", field_name;
-        "D22", "5", "The format is validated before anything is processed", validated_first;
+        "D22", "5", "A key that is empty or too long is 400, and never no key", validated;
+        "D22b", "5", "... before anything is processed", validated_first;
+        "D22c", "5", "Another client does not get this client's answer by its key", other_client;
     ]
 }
 
 async fn a_string(subject: &Subject) -> Verdict {
-    let key = subject.new_key();
-    let first = subject.send(&format!("\"{key}\""), &subject.body).await;
-    check(first.status < 300, || format!("a quoted key: {}", first.status))?;
-    let with_parameters = subject.send(&format!("\"{key}\";a=1"), &subject.body).await;
-    subject.is_replay(&first, &with_parameters)?;
-    Ok(None)
+    let request = subject.header_request().await?;
+    let first = subject.first(&request).await?;
+    Ok(subject.is_replay(&first, &subject.send(&request).await?)?)
+}
+
+async fn no_lists(subject: &Subject) -> Verdict {
+    let request = subject.header_request().await?;
+    let quoted = format!("\"{}\"", request.key);
+    for line in [format!("{quoted}, {quoted}"), format!("{quoted}, \"b\""), format!("{0}, {0}", request.key)] {
+        refused(&subject.send(&request.written(&line)).await?, 400).map_err(|why| format!("{line}: {why}"))?;
+    }
+    for lines in [[quoted.as_bytes(); 2], [quoted.as_bytes(), b"\"b\""], [request.key.as_bytes(); 2]] {
+        refused(&subject.send(&request.lines(&lines)).await?, 400).map_err(|why| format!("two lines: {why}"))?;
+    }
+    Ok(())
 }
 
 async fn bare(subject: &Subject) -> Verdict {
-    let key = subject.new_key();
-    let first = subject.send(&format!("\"{key}\""), &subject.body).await;
-    let retry = subject.send(&key, &subject.body).await;
-    subject.is_replay(&first, &retry)?;
-    Ok(None)
+    let request = subject.header_request().await?;
+    let first = subject.first(&request).await?;
+    let retry = subject.send(&request.written(&request.key)).await?;
+    Ok(if retry.status == 400 { explained(&retry, 400)? } else { subject.is_replay(&first, &retry)? })
 }
 
-async fn malformed(subject: &Subject) -> Verdict {
-    for key in ["\"a", "a\"", "\"a\",\"b\"", "\"a\\x\"", "\"\"", "a b"] {
-        refused(&subject.send(key, &subject.body).await, 400, "invalid_key").map_err(|why| format!("{key}: {why}"))?;
+async fn not_used_again(subject: &Subject) -> Verdict {
+    let request = subject.request().await?;
+    let first = subject.first(&request).await?;
+    let other = subject.send(&subject.other(&request)).await?;
+    check(!other.is_success(), || format!("another payload is answered {}", other.status))?;
+    Ok(subject.is_replay(&first, &subject.send(&request).await?)?)
+}
+
+async fn one_character(subject: &Subject) -> Verdict {
+    let request = subject.header_request().await?;
+    subject.first(&request).await?;
+    let last = if request.key.ends_with('0') { '1' } else { '0' };
+    let neighbour = format!("{}{last}", &request.key[..request.key.len() - 1]);
+    subject.first(&subject.request().await?.written(format!("\"{neighbour}\""))).await?;
+    Ok(())
+}
+
+async fn other_spacing(subject: &Subject) -> Verdict {
+    let request = subject.request().await?;
+    let first = subject.first(&request).await?;
+    let spaced = request.with_body(format!(" {}", request.body.as_deref().unwrap_or_default()));
+    let spaced = subject.send(&spaced).await?;
+    Ok(if spaced.is_success() { subject.is_replay(&first, &spaced)? } else { refused(&spaced, 422)? })
+}
+
+async fn no_second_effect(subject: &Subject) -> Verdict {
+    let before = subject.effects().await?;
+    let request = subject.request().await?;
+    subject.send(&request).await?;
+    let after = subject.effects().await?;
+    check(before != after, || "--effects does not show a request that was carried out".to_owned())?;
+    for again in [request.clone(), subject.other(&request)] {
+        subject.send(&again).await?;
+        check(subject.effects().await? == after, || "it had an effect once more".to_owned())?;
     }
-    let twice = subject.request(&subject.body).header(&subject.header, "a").header(&subject.header, "a");
-    refused(&Seen::of(twice).await, 400, "invalid_key").map_err(|why| format!("two lines: {why}"))?;
-    Ok(None)
-}
-
-async fn other_payload(subject: &Subject) -> Verdict {
-    let key = subject.new_key();
-    let first = subject.send(&key, &subject.body).await;
-    refused(&subject.send(&key, &subject.other).await, 422, "key_reused")?;
-    subject.is_replay(&first, &subject.send(&key, &subject.body).await)?;
-    Ok(None)
+    Ok(())
 }
 
 async fn first(subject: &Subject) -> Verdict {
-    let first = subject.send(&subject.new_key(), &subject.body).await;
-    check(first.status < 300 && !first.replayed, || format!("{first:?}"))?;
-    Ok(None)
+    subject.first(&subject.request().await?).await?;
+    Ok(())
 }
 
+/// Judged by what the client reads alone; the marker is not the draft's.
 async fn retry(subject: &Subject) -> Verdict {
-    let (first, retry) = subject.twice().await;
-    subject.is_replay(&first, &retry)?;
-    Ok(None)
+    let (first, retry) = subject.twice().await?;
+    let expected = (subject.replayed_status(&first), &first.body);
+    check(first.is_success(), || format!("the first request is answered {}", first.status))?;
+    Ok(check((retry.status, &retry.body) == expected, || "the retry gets another status or body".to_owned())?)
 }
 
-/// The error of an extractor is no result of the operation: it is found anew, and the same.
+/// Whether it was kept, or found anew.
 async fn retry_of_an_error(subject: &Subject) -> Verdict {
-    let Some(invalid) = &subject.invalid else { return Ok(Some("no such request is known".to_owned())) };
-    let key = subject.new_key();
-    let first = subject.send(&key, invalid).await;
-    let retry = subject.send(&key, invalid).await;
-    check((400..500).contains(&first.status), || format!("{first:?}"))?;
-    check((first.status, &first.body) == (retry.status, &retry.body), || format!("{retry:?}"))?;
-    Ok(None)
-}
-
-/// Sends pairs until two of them have overlapped: one is refused then.
-async fn conflict(subject: &Subject) -> Result<(String, Seen), String> {
-    for _ in 0..500 {
-        let key = subject.new_key();
-        let (one, other) = tokio::join!(subject.send(&key, &subject.body), subject.send(&key, &subject.body));
-        if let Some(refused) = [one, other].into_iter().find(|seen| seen.status == 409) {
-            return Ok((key, refused));
-        }
-    }
-    Err("of 500 pairs of requests at once, none was refused".to_owned())
-}
-
-pub(super) async fn concurrent(subject: &Subject) -> Verdict {
-    let (_, seen) = conflict(subject).await?;
-    refused(&seen, 409, "in_progress")?;
-    check(seen.header("retry-after").is_some(), || "there is no Retry-After".to_owned())?;
-    Ok(None)
-}
-
-async fn conflict_then_retry(subject: &Subject) -> Verdict {
-    let (key, _) = conflict(subject).await?;
-    let retry = subject.send(&key, &subject.body).await;
-    check(retry.replayed, || format!("{retry:?}"))?;
-    Ok(None)
+    let request = subject.invalid(&subject.request().await?)?;
+    let (first, retry) = (subject.send(&request).await?, subject.send(&request).await?);
+    check((400..500).contains(&first.status), || format!("an invalid request is answered {}", first.status))?;
+    Ok(check((first.status, first.body) == (retry.status, retry.body), || "the errors differ".to_owned())?)
 }
 
 async fn missing(subject: &Subject) -> Verdict {
-    let Some(status) = subject.missing else { return Ok(Some("the key is optional here".to_owned())) };
-    refused(&Seen::of(subject.request(&subject.body)).await, status, "missing_key")?;
-    Ok(None)
+    let request = subject.header_request().await?.lines(&[]);
+    let Missing::Refused(status) = subject.options.missing else { return not_applicable("the key is optional") };
+    Ok(explained(&subject.send(&request).await?, status)?)
 }
 
+async fn optional(subject: &Subject) -> Verdict {
+    let request = subject.header_request().await?;
+    let Missing::Execute = subject.options.missing else { return not_applicable("the key is required") };
+    subject.first(&request.lines(&[])).await?;
+    let before = subject.shown().await?;
+    subject.first(&subject.request().await?.lines(&[])).await?;
+    let carried_out = before.is_none() || subject.shown().await? != before;
+    Ok(check(carried_out, || "the second one was not carried out".to_owned())?)
+}
+
+async fn other_payload(subject: &Subject) -> Verdict {
+    let request = subject.request().await?;
+    subject.first(&request).await?;
+    Ok(explained(&subject.send(&subject.other(&request)).await?, 422)?)
+}
+
+/// HTTP/1.1 has names sent as they are written.
 async fn field_name(subject: &Subject) -> Verdict {
-    let key = subject.new_key();
-    let first = subject.send(&key, &subject.body).await;
-    let upper = subject.request(&subject.body).header(subject.header.to_uppercase(), &key);
-    subject.is_replay(&first, &Seen::of(upper).await)?;
-    Ok(None)
+    let request = subject.header_request().await?;
+    let first = subject.first(&request).await?;
+    Ok(subject.is_replay(&first, &subject.wire.send_in_capitals(request).await?)?)
+}
+
+fn no_keys() -> [String; 5] {
+    let long = |length| "k".repeat(length);
+    [String::new(), "\"\"".to_owned(), long(256), format!("\"{}\"", long(256)), long(4096)]
+}
+
+async fn validated(subject: &Subject) -> Verdict {
+    for line in no_keys() {
+        let answer = subject.send(&subject.header_request().await?.written(&line)).await?;
+        refused(&answer, 400).map_err(|why| format!("a key of {} bytes: {why}", line.len()))?;
+    }
+    Ok(())
 }
 
 async fn validated_first(subject: &Subject) -> Verdict {
-    for key in ["k".repeat(256), "k".repeat(8192), String::new()] {
-        refused(&subject.send(&key, &subject.body).await, 400, "invalid_key")?;
+    subject.header_request().await?;
+    let before = subject.effects().await?;
+    for line in no_keys() {
+        subject.send(&subject.header_request().await?.written(&line)).await?;
     }
-    Ok(None)
+    Ok(check(subject.effects().await? == before, || "a request without a valid key was carried out".to_owned())?)
+}
+
+async fn other_client(subject: &Subject) -> Verdict {
+    let Some(identity) = &subject.options.other_client else {
+        return not_applicable("no other client is known (--other-client)");
+    };
+    let request = subject.request().await?;
+    let first = subject.first(&request).await?;
+    let other = subject.send(&request.with(identity)).await?;
+    check(!subject.is_marked(&other), || "another client gets a replay".to_owned())?;
+    Ok(check(other.body != first.body, || "another client gets the same body".to_owned())?)
 }

@@ -1,52 +1,34 @@
-//! The statements of the Idempotency-Key draft and of Stripe's documentation, asked of a running server.
+//! The statements of the Idempotency-Key draft, of Stripe's documentation and of the RFCs that they build on, asked of a
+//! running server.
 //!
-//! Black box: all that is known of the server is where to send which request.
+//! Black box: all that is known of the server is where to send which request, and that is what [`Options`] say. Each
+//! statement has one [`Finding`], also one that cannot be judged from outside: then it says why.
 
 mod draft;
+mod exchange;
+mod finding;
+mod options;
+mod problems;
+mod races;
+mod replays;
+mod request;
+mod strings;
 mod stripe;
 mod subject;
+mod table;
 
+pub use finding::{Finding, Outcome};
+pub use options::{InFlight, Marker, Missing, Options};
 pub use subject::Subject;
-
-/// One statement, and what the server did.
-#[derive(Debug)]
-pub struct Finding {
-    /// The number of the statement.
-    pub id: &'static str,
-    /// Where it stands.
-    pub section: &'static str,
-    /// What it says.
-    pub statement: &'static str,
-    /// Whether the server does so, or why that could not be asked of it.
-    pub verdict: Result<Option<String>, String>,
-}
-
-impl Finding {
-    /// Whether the server goes against the statement.
-    #[must_use]
-    pub fn is_failure(&self) -> bool {
-        self.verdict.is_err()
-    }
-}
+pub use table::table;
 
 /// Asks everything, one after the other.
 pub async fn ask_all(subject: &Subject) -> Vec<Finding> {
     let mut findings = draft::ask(subject).await;
+    findings.extend(races::ask(subject).await);
     findings.extend(stripe::ask(subject).await);
+    findings.extend(strings::ask(subject).await);
+    findings.extend(problems::ask(subject).await);
+    findings.extend(replays::ask(subject).await);
     findings
-}
-
-/// The findings as a table.
-#[must_use]
-pub fn table(findings: &[Finding]) -> String {
-    let mut table = String::from("| id | section | statement | result |\n|---|---|---|---|\n");
-    for Finding { id, section, statement, verdict } in findings {
-        let result = match verdict {
-            Ok(None) => "pass".to_owned(),
-            Ok(Some(why)) => format!("not asked: {why}"),
-            Err(why) => format!("FAIL: {why}"),
-        };
-        table.push_str(&format!("| {id} | {section} | {statement} | {result} |\n"));
-    }
-    table
 }

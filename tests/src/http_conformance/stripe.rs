@@ -1,78 +1,115 @@
-//! What Stripe documents of its own API, where the draft is silent.
+//! What Stripe documents of its own API, "Idempotent requests" and "Error handling", where the draft is silent.
 
-use super::Finding;
-use super::draft::{concurrent, statements};
-use super::subject::{Subject, Verdict, check, refused};
-use crate::server::Seen;
+use http::header::AUTHORIZATION;
+
+use super::finding::{Finding, Verdict, check, not_applicable, not_judged, statements};
+use super::races::conflict;
+use super::subject::{Subject, refused};
 
 pub(super) async fn ask(subject: &Subject) -> Vec<Finding> {
-    statements![subject,
+    statements![subject, "Stripe";
         "S1", "Idempotent requests", "A key has no effect on a GET", no_effect_on_get;
+        "S1b", "Idempotent requests", "... nor on a DELETE", |_| not_judged("it might delete something");
         "S2", "Idempotent requests", "A key has up to 255 characters", longest_key;
+        "S2b", "Idempotent requests", "Keys are compared as they are: another case is another key", case;
         "S3", "Idempotent requests", "Status and body of the first request are kept for the key", kept;
+        "S3b", "Idempotent requests", "... also of one that failed with 500", |_| not_judged("nothing that is sent makes a server fail; and a server may let the retry run instead");
         "S4", "Idempotent requests", "What fails validation is not kept: the key is free", validation_is_not_kept;
         "S5", "Idempotent requests", "Other parameters under one key are an error", other_parameters;
-        "S6", "Idempotent requests", "A request beside one that is executing is a conflict, and is not kept", concurrent;
-        "S7", "Idempotent requests", "A key is kept for at least 24 hours", a_day;
+        "S6", "Idempotent requests", "A request beside one that is executing is a conflict, and the conflict is not kept", conflict_is_not_kept;
+        "S7", "Idempotent requests", "A key is kept for at least 24 hours", |_| not_judged("it takes a day");
         "S8", "Idempotent requests", "A replay carries a marker, and only a replay does", marker;
-        "S2b", "Idempotent requests", "Keys are compared as they are: another case is another key", case;
+        "S9", "Error handling", "Authentication comes before the key, on a retry too", authentication;
+        "S9b", "Error handling", "Rate limiting comes before the key", |_| not_judged("it would take the requests that reach the limit, whatever that is");
+        "S10", "Error handling", "After a 4xx the client takes a new key, after a 500 it keeps the key", |_| not_judged("a rule for clients");
+        "S11", "Error handling", "A header of the server's overrides the client's guess whether to retry", |_| not_judged("Stripe's own header; H1 asks for `Retry-After`");
     ]
 }
 
 async fn no_effect_on_get(subject: &Subject) -> Verdict {
-    let get = || Seen::of(reqwest::Client::new().get(&subject.url).header(&subject.header, "k"));
-    let (first, again) = (get().await, get().await);
-    check(!first.replayed && !again.replayed, || format!("{again:?}"))?;
-    Ok(None)
+    let request = subject.header_request().await?;
+    let get = subject.reading(&request.url);
+    let plain = subject.send(&get).await?;
+    for line in [format!("\"{}\"", request.key), format!("\"{}\"", request.key), "\"unterminated".to_owned()] {
+        let with_key = subject.send(&get.written(line)).await?;
+        check(!subject.is_marked(&with_key), || "a GET with a key is marked as a replay".to_owned())?;
+        let same = (with_key.status, &with_key.body) == (plain.status, &plain.body);
+        check(same, || "a GET with a key is answered in another way than one without".to_owned())?;
+    }
+    subject.first(&request).await?;
+    Ok(())
 }
 
 async fn longest_key(subject: &Subject) -> Verdict {
-    let key = format!("{}{}", subject.new_key(), "k".repeat(223));
-    let first = subject.send(&key, &subject.body).await;
-    check(first.status < 300, || format!("255 characters: {}", first.status))?;
-    refused(&subject.send(&format!("{key}k"), &subject.body).await, 400, "invalid_key")?;
-    Ok(None)
-}
-
-async fn kept(subject: &Subject) -> Verdict {
-    let (first, retry) = subject.twice().await;
-    subject.is_replay(&first, &retry)?;
-    Ok(None)
-}
-
-async fn validation_is_not_kept(subject: &Subject) -> Verdict {
-    let Some(invalid) = &subject.invalid else { return Ok(Some("no such request is known".to_owned())) };
-    let key = subject.new_key();
-    let refused = subject.send(&key, invalid).await;
-    let valid = subject.send(&key, &subject.body).await;
-    check((400..500).contains(&refused.status), || format!("{refused:?}"))?;
-    check(valid.status < 300 && !valid.replayed, || format!("{valid:?}"))?;
-    Ok(None)
-}
-
-async fn other_parameters(subject: &Subject) -> Verdict {
-    let key = subject.new_key();
-    subject.send(&key, &subject.body).await;
-    refused(&subject.send(&key, &subject.other).await, 422, "key_reused")?;
-    Ok(None)
-}
-
-async fn a_day(_: &Subject) -> Verdict {
-    Ok(Some(
-        "it takes a day; the route's `ttl` says it, and the stores' suite checks that a `ttl` is kept to".to_owned(),
-    ))
-}
-
-async fn marker(subject: &Subject) -> Verdict {
-    let (first, retry) = subject.twice().await;
-    check(!first.replayed && retry.replayed, || format!("{} {}", first.replayed, retry.replayed))?;
-    Ok(None)
+    for quote in ["\"", ""] {
+        let key = format!("{:k<255}", subject.header_request().await?.key);
+        let longest = subject.header_request().await?.written(format!("{quote}{key}{quote}"));
+        // Bare keys may be refused, but not for their length alone.
+        let bare_is_refused = quote.is_empty() && subject.send(&longest.written(&longest.key)).await?.status == 400;
+        if !bare_is_refused {
+            subject.first(&subject.request().await?.written(format!("{quote}{key}{quote}"))).await?;
+        }
+        let longer = subject.send(&subject.request().await?.written(format!("{quote}{key}k{quote}"))).await?;
+        refused(&longer, 400)?;
+    }
+    Ok(())
 }
 
 async fn case(subject: &Subject) -> Verdict {
-    let key = format!("a{}", subject.new_key());
-    let lower = subject.send(&key, &subject.body).await;
-    let upper = subject.send(&key.to_uppercase(), &subject.body).await;
-    check(!lower.replayed && !upper.replayed, || format!("{upper:?}"))?;
-    Ok(None)
+    let lower = subject.header_request().await?;
+    subject.first(&lower.written(format!("\"a{}\"", lower.key))).await?;
+    let upper = subject.request().await?;
+    subject.first(&upper.written(format!("\"A{}\"", lower.key))).await?;
+    Ok(())
+}
+
+async fn kept(subject: &Subject) -> Verdict {
+    let request = subject.request().await?;
+    let first = subject.first(&request).await?;
+    for _ in 0..3 {
+        subject.is_replay(&first, &subject.send(&request).await?)?;
+    }
+    Ok(())
+}
+
+async fn validation_is_not_kept(subject: &Subject) -> Verdict {
+    let request = subject.request().await?;
+    let invalid = subject.send(&subject.invalid(&request)?).await?;
+    check((400..500).contains(&invalid.status), || format!("an invalid request is answered {}", invalid.status))?;
+    subject.first(&request).await?;
+    Ok(())
+}
+
+async fn other_parameters(subject: &Subject) -> Verdict {
+    let request = subject.request().await?;
+    subject.first(&request).await?;
+    let other = subject.send(&subject.other(&request)).await?;
+    Ok(check((400..500).contains(&other.status), || format!("they are answered {}", other.status))?)
+}
+
+async fn conflict_is_not_kept(subject: &Subject) -> Verdict {
+    let (request, answer) = conflict(subject).await?;
+    refused(&answer, 409)?;
+    let retry = subject.send(&request).await?;
+    Ok(check(retry.is_success(), || format!("after the conflict the retry is answered {}", retry.status))?)
+}
+
+async fn marker(subject: &Subject) -> Verdict {
+    if subject.options.marker.0.is_none() {
+        return not_applicable("nothing marks a replay");
+    }
+    let (first, retry) = subject.twice().await?;
+    check(!subject.is_marked(&first), || "the first answer is marked as a replay".to_owned())?;
+    Ok(check(subject.is_marked(&retry), || "the retry is not marked as a replay".to_owned())?)
+}
+
+async fn authentication(subject: &Subject) -> Verdict {
+    let mut request = subject.request().await?;
+    if !request.with.contains_key(AUTHORIZATION) {
+        return not_applicable("there is no login (--with 'Authorization: ..')");
+    }
+    subject.first(&request).await?;
+    request.with.remove(AUTHORIZATION);
+    let anonymous = subject.send(&request).await?;
+    Ok(check(matches!(anonymous.status, 401 | 403), || format!("without a login it is {}", anonymous.status))?)
 }
