@@ -6,6 +6,7 @@
 pub mod app;
 pub mod certificates;
 pub mod claims;
+pub mod flawed;
 pub mod gate;
 pub mod gated;
 pub mod http_conformance;

@@ -1,8 +1,8 @@
-//! draft-ietf-httpapi-idempotency-key-header-07, in the order of its sections. What it says of requests that are sent at
-//! once stands in [`races`](super::races).
+//! draft-ietf-httpapi-idempotency-key-header-07, in the order of its sections.
 
 use super::finding::{Finding, Verdict, check, not_applicable, not_judged, statements};
 use super::options::Missing;
+use super::races::{conflict_then_retry, conflicts, explained_conflict, many_at_once, other_payload_beside};
 use super::subject::{Subject, explained, refused};
 
 pub(super) async fn ask(subject: &Subject) -> Vec<Finding> {
@@ -20,12 +20,17 @@ pub(super) async fn ask(subject: &Subject) -> Vec<Finding> {
         "D10", "2.5.1", "The client sends one key for each distinct request", |_| not_judged("a rule for clients");
         "D11", "2.5.2", "The resource publishes its rules", |_| not_judged("it stands in documentation; D16 to D18 ask for links to it");
         "D12", "2.5.2", "The server enforces: retries and misuse have no effect", no_second_effect;
+        "D12b", "2.5.2", "Of many requests at once one is carried out; the others get its answer or 409", many_at_once;
         "D13", "2.6", "The first request is processed", first;
         "D14", "2.6", "A retry after completion gets the earlier result", retry;
         "D14b", "2.6", "... also when the earlier result was an error", retry_of_an_error;
+        "D15", "2.6", "A retry while the first is in progress gets a conflict", conflicts;
         "D16", "2.7", "A missing key, where required, is refused with a link to documentation", missing;
         "D16b", "2.7", "Without a key, where it is optional, each request is carried out", optional;
         "D17", "2.7", "A key used again with another payload is 422 with a link to documentation", other_payload;
+        "D17b", "2.7", "Another payload beside a request in progress is 422, not 409", other_payload_beside;
+        "D18", "2.7", "A request in progress is 409 with a link to documentation", explained_conflict;
+        "D19", "2.7", "After 409 the same request may be sent again", conflict_then_retry;
         "D20", "2.7", "For other errors the client follows the documentation", |_| not_judged("a rule for clients");
         "D21", "3.1", "The field's name is not case-sensitive", field_name;
         "D22", "5", "A key that is empty or too long is 400, and never no key", validated;

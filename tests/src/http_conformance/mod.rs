@@ -25,7 +25,6 @@ pub use table::table;
 /// Asks everything, one after the other.
 pub async fn ask_all(subject: &Subject) -> Vec<Finding> {
     let mut findings = draft::ask(subject).await;
-    findings.extend(races::ask(subject).await);
     findings.extend(stripe::ask(subject).await);
     findings.extend(strings::ask(subject).await);
     findings.extend(problems::ask(subject).await);

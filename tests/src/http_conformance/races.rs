@@ -1,25 +1,15 @@
-//! What the draft says of requests that are sent at once.
+//! Requests that are sent at once.
 
 use tokio::task::JoinSet;
 
 use super::exchange::Answer;
-use super::finding::{Finding, Unmet, Verdict, check, not_applicable, statements};
+use super::finding::{Unmet, Verdict, check, not_applicable};
 use super::options::InFlight;
 use super::request::Request;
 use super::subject::{Subject, explained, refused};
 
 /// So often requests are sent at once until two of them have met: a fast handler may be done with one before the next.
 const ROUNDS: usize = 100;
-
-pub(super) async fn ask(subject: &Subject) -> Vec<Finding> {
-    statements![subject, "draft -07";
-        "D12b", "2.5.2", "Of many requests at once one is carried out; the others get its answer or 409", many_at_once;
-        "D15", "2.6", "A retry while the first is in progress gets a conflict", conflicts;
-        "D17b", "2.7", "Another payload beside a request in progress is 422, not 409", other_payload_beside;
-        "D18", "2.7", "A request in progress is 409 with a link to documentation", explained_conflict;
-        "D19", "2.7", "After 409 the same request may be sent again", conflict_then_retry;
-    ]
-}
 
 /// Sends all at once, and gives their answers in the same order.
 async fn at_once(subject: &Subject, requests: Vec<Request>) -> Result<Vec<Answer>, String> {
@@ -50,15 +40,15 @@ pub(super) async fn conflict(subject: &Subject) -> Result<(Request, Answer), Unm
     Err(Unmet::Broken(format!("in {ROUNDS} rounds of requests at once, none was refused")))
 }
 
-async fn conflicts(subject: &Subject) -> Verdict {
+pub(super) async fn conflicts(subject: &Subject) -> Verdict {
     Ok(refused(&conflict(subject).await?.1, 409)?)
 }
 
-async fn explained_conflict(subject: &Subject) -> Verdict {
+pub(super) async fn explained_conflict(subject: &Subject) -> Verdict {
     Ok(explained(&conflict(subject).await?.1, 409)?)
 }
 
-async fn conflict_then_retry(subject: &Subject) -> Verdict {
+pub(super) async fn conflict_then_retry(subject: &Subject) -> Verdict {
     let (request, _) = conflict(subject).await?;
     let (one, two) = (subject.send(&request).await?, subject.send(&request).await?);
     check(one.is_success(), || format!("the retry is answered {}", one.status))?;
@@ -77,7 +67,7 @@ fn one_first<'a>(subject: &Subject, answers: &'a [Answer]) -> Result<&'a Answer,
     Ok(first)
 }
 
-async fn many_at_once(subject: &Subject) -> Verdict {
+pub(super) async fn many_at_once(subject: &Subject) -> Verdict {
     for _ in 0..3 {
         let request = subject.request().await?;
         one_first(subject, &at_once(subject, vec![request; 10]).await?)?;
@@ -87,7 +77,7 @@ async fn many_at_once(subject: &Subject) -> Verdict {
 
 /// Either of the two requests may be the first; the other one is refused for what it is. That one was in progress is seen
 /// by its copies.
-async fn other_payload_beside(subject: &Subject) -> Verdict {
+pub(super) async fn other_payload_beside(subject: &Subject) -> Verdict {
     for _ in 0..ROUNDS {
         subject.forget();
         let request = subject.request().await?;

@@ -1,4 +1,4 @@
-//! What Stripe documents of its own API, "Idempotent requests" and "Error handling", where the draft is silent.
+//! What Stripe documents of its own API, "Idempotent requests" and "Advanced error handling", where the draft is silent.
 
 use http::header::AUTHORIZATION;
 
@@ -19,10 +19,10 @@ pub(super) async fn ask(subject: &Subject) -> Vec<Finding> {
         "S6", "Idempotent requests", "A request beside one that is executing is a conflict, and the conflict is not kept", conflict_is_not_kept;
         "S7", "Idempotent requests", "A key is kept for at least 24 hours", |_| not_judged("it takes a day");
         "S8", "Idempotent requests", "A replay carries a marker, and only a replay does", marker;
-        "S9", "Error handling", "Authentication comes before the key, on a retry too", authentication;
-        "S9b", "Error handling", "Rate limiting comes before the key", |_| not_judged("it would take the requests that reach the limit, whatever that is");
-        "S10", "Error handling", "After a 4xx the client takes a new key, after a 500 it keeps the key", |_| not_judged("a rule for clients");
-        "S11", "Error handling", "A header of the server's overrides the client's guess whether to retry", |_| not_judged("Stripe's own header; H1 asks for `Retry-After`");
+        "S9", "Advanced error handling", "Authentication comes before the key, on a retry too", authentication;
+        "S9b", "Advanced error handling", "Rate limiting comes before the key", |_| not_judged("it would take the requests that reach the limit, whatever that is");
+        "S10", "Advanced error handling", "After a 4xx the client takes a new key, after a 500 it keeps the key", |_| not_judged("a rule for clients");
+        "S11", "Advanced error handling", "A header of the server's overrides the client's guess whether to retry", |_| not_judged("Stripe's own header; H1 asks for `Retry-After`");
     ]
 }
 
