@@ -19,7 +19,11 @@ use idem_tests::http_conformance::{Finding, Options, Subject, ask_all, table};
 const UNUSABLE: u8 = 2;
 
 #[tokio::main]
-#[allow(clippy::print_stdout, clippy::print_stderr, reason = "the table, or why there is none, is this program's output")]
+#[allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "the table, or why there is none, is this program's output"
+)]
 async fn main() -> ExitCode {
     let options = match Options::try_parse() {
         Ok(options) => options,

@@ -1,5 +1,5 @@
-//! A server that guards its orders by itself, without this project's code, and with one mistake that it was asked to make: what the
-//! program that judges servers has to find.
+//! A server that guards its orders by itself, without this project's code, and with one mistake that it was asked to make:
+//! what the program that judges servers has to find.
 
 mod key;
 mod refusal;
@@ -15,8 +15,8 @@ use crate::server::Server;
 pub use relay::Relay;
 use shop::Shop;
 
-/// One mistake.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// One mistake. What becomes of each statement stands in the test of the program.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 #[allow(missing_docs, reason = "each name says it")]
 pub enum Flaw {
     None,

@@ -141,7 +141,8 @@ impl Shop {
         match entry {
             Entry::Invalid => reused(),
             Entry::Running(first) | Entry::ToldOfConflict(first) => {
-                let is_same = first == *goods || matches!(flaw, Flaw::ConflictBeforePayload | Flaw::ReplaysToAnyPayload);
+                let is_same =
+                    first == *goods || matches!(flaw, Flaw::ConflictBeforePayload | Flaw::ReplaysToAnyPayload);
                 if !is_same {
                     return reused();
                 }

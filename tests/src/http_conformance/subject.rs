@@ -67,7 +67,9 @@ impl Subject {
 
     /// A request that is not valid, under the same key.
     pub(super) fn invalid(&self, request: &Request) -> Result<Request, Unmet> {
-        let Some(invalid) = &self.options.invalid else { return not_applicable("no invalid body is known (--invalid)") };
+        let Some(invalid) = &self.options.invalid else {
+            return not_applicable("no invalid body is known (--invalid)");
+        };
         Ok(request.with_body(self.fill(invalid, &request.unique)))
     }
 
