@@ -1,5 +1,7 @@
 //! RFC 9457, of every refusal that can be had, and RFC 8288 of its link.
 
+use std::collections::HashMap;
+
 use super::exchange::Answer;
 use super::finding::{Finding, Unmet, Verdict, check, not_applicable, statements};
 use super::options::{InFlight, Missing};
@@ -23,33 +25,40 @@ pub(super) async fn ask(subject: &Subject) -> Vec<Finding> {
     findings
 }
 
-/// One of each kind. What is not refused at all is found by the statements about that.
-async fn refusals(subject: &Subject) -> Result<Vec<(&'static str, Answer)>, Unmet> {
-    let mut answers = Vec::new();
-    if let Ok(request) = subject.header_request().await {
-        answers.push(("invalid key", subject.send(&request.written("\"unterminated")).await?));
-        if let Missing::Refused(_) = subject.options.missing {
-            answers.push(("missing key", subject.send(&request.lines(&[])).await?));
-        }
-    }
-    if subject.options.in_flight == InFlight::Reject
-        && let Ok((_, answer)) = conflict(subject).await
-    {
-        answers.push(("in progress", answer));
-    }
+const KINDS: [&str; 4] = ["invalid key", "missing key", "in progress", "key used again"];
+
+/// A refusal of this kind, if there is such a thing here. What is not refused at all is found by the statements about that.
+async fn refusal(subject: &Subject, kind: &str) -> Result<Option<Answer>, Unmet> {
+    let options = &subject.options;
     let request = subject.request().await?;
-    subject.send(&request).await?;
-    answers.push(("key used again", subject.send(&subject.other(&request)).await?));
-    answers.retain(|(_, answer)| !answer.is_success());
-    check(!answers.is_empty(), || "nothing is refused".to_owned())?;
-    Ok(answers)
+    let answer = match kind {
+        "invalid key" if !options.key_in_url() => subject.send(&request.written("\"unterminated")).await?,
+        "missing key" if !options.key_in_url() && matches!(options.missing, Missing::Refused(_)) => {
+            subject.send(&request.lines(&[])).await?
+        }
+        "in progress" if options.in_flight == InFlight::Reject => match conflict(subject).await {
+            Ok((_, answer)) => answer,
+            Err(_) => return Ok(None),
+        },
+        "key used again" => {
+            subject.send(&request).await?;
+            subject.send(&subject.other(&request)).await?
+        }
+        _ => return Ok(None),
+    };
+    Ok(Some(answer).filter(|answer| !answer.is_success()))
 }
 
-async fn each(subject: &Subject, holds: impl Fn(&Answer) -> Result<(), String>) -> Verdict {
-    for (kind, answer) in refusals(subject).await? {
-        holds(&answer).map_err(|why| format!("{kind}: {why}"))?;
+/// Judges one of each kind, as soon as it is there: then it is the last one that is remembered.
+async fn each(subject: &Subject, mut holds: impl FnMut(&'static str, &Answer) -> Result<(), String>) -> Verdict {
+    let mut seen = false;
+    for kind in KINDS {
+        if let Some(answer) = refusal(subject, kind).await? {
+            holds(kind, &answer).map_err(|why| format!("{kind}: {why}"))?;
+            seen = true;
+        }
     }
-    Ok(())
+    Ok(check(seen, || "nothing is refused".to_owned())?)
 }
 
 fn text<'a>(problem: &'a serde_json::Value, member: &str) -> Result<&'a str, String> {
@@ -58,7 +67,7 @@ fn text<'a>(problem: &'a serde_json::Value, member: &str) -> Result<&'a str, Str
 }
 
 async fn content_type(subject: &Subject) -> Verdict {
-    each(subject, |answer| {
+    each(subject, |_, answer| {
         let kind = answer.header("content-type");
         check(kind == Some("application/problem+json"), || format!("the content type is {kind:?}"))
     })
@@ -67,20 +76,21 @@ async fn content_type(subject: &Subject) -> Verdict {
 
 async fn kinds(subject: &Subject) -> Verdict {
     let mut seen: Vec<(&str, String)> = Vec::new();
-    for (kind, answer) in refusals(subject).await? {
+    each(subject, |kind, answer| {
         let problem = answer.json();
-        let page = text(&problem, "type").map_err(|why| format!("{kind}: {why}"))?;
-        reqwest::Url::parse(page).map_err(|error| format!("{kind}: `type` is {page}: {error}"))?;
+        let page = text(&problem, "type")?;
+        reqwest::Url::parse(page).map_err(|error| format!("`type` is {page}: {error}"))?;
         if let Some((other, _)) = seen.iter().find(|(_, other)| other == page) {
-            return Err(format!("{kind} and {other} have one type, {page}").into());
+            return Err(format!("`type` is {page}, as it is of {other}"));
         }
         seen.push((kind, page.to_owned()));
-    }
-    Ok(())
+        Ok(())
+    })
+    .await
 }
 
 async fn status(subject: &Subject) -> Verdict {
-    each(subject, |answer| {
+    each(subject, |_, answer| {
         let status = &answer.json()["status"];
         check(*status == answer.status, || format!("`status` is {status} in an answer with {}", answer.status))
     })
@@ -88,35 +98,38 @@ async fn status(subject: &Subject) -> Verdict {
 }
 
 async fn title(subject: &Subject) -> Verdict {
-    let (once, again) = (refusals(subject).await?, refusals(subject).await?);
-    for ((kind, one), (_, other)) in once.iter().zip(&again) {
-        let (one, other) = (one.json(), other.json());
-        let (one, other) = (text(&one, "title")?, text(&other, "title")?);
-        check(one == other, || format!("{kind}: the title is {one:?}, and then {other:?}"))?;
+    let mut titles = HashMap::new();
+    for _ in 0..2 {
+        each(subject, |kind, answer| {
+            let problem = answer.json();
+            let title = text(&problem, "title")?;
+            let before = titles.insert(kind, title.to_owned()).unwrap_or_else(|| title.to_owned());
+            check(before == title, || format!("`title` is {before:?}, and then {title:?}"))
+        })
+        .await?;
     }
     Ok(())
 }
 
 async fn detail(subject: &Subject) -> Verdict {
-    each(subject, |answer| text(&answer.json(), "detail").map(drop)).await
+    each(subject, |_, answer| text(&answer.json(), "detail").map(drop)).await
 }
 
 async fn link(subject: &Subject) -> Verdict {
-    let answers = refusals(subject).await?;
-    if answers.iter().all(|(_, answer)| answer.header("link").is_none()) {
-        return not_applicable("no refusal has a `Link`; `type` is enough");
-    }
-    for (kind, answer) in answers {
+    let mut any = false;
+    each(subject, |_, answer| {
+        let Some(link) = answer.header("link") else { return Ok(()) };
+        any = true;
         let problem = answer.json();
         let expected = format!("<{}>; rel=\"describedby\"", text(&problem, "type")?);
-        let link = answer.header("link").unwrap_or_default();
-        check(link == expected, || format!("{kind}: `Link` is {link:?}"))?;
-    }
-    Ok(())
+        check(link == expected, || format!("`Link` is {link:?}"))
+    })
+    .await?;
+    if any { Ok(()) } else { not_applicable("no refusal has a `Link`; `type` is enough") }
 }
 
 async fn no_store(subject: &Subject) -> Verdict {
-    each(subject, |answer| {
+    each(subject, |_, answer| {
         let control = answer.header("cache-control");
         check(control.is_some_and(|control| control.contains("no-store")), || format!("`Cache-Control` is {control:?}"))
     })
