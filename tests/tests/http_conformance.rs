@@ -185,8 +185,10 @@ const MISTAKES: &[(Flaw, &str, &str)] = &[
     (Flaw::SpacesMatter, "F5", ""),
 ];
 
+const REQUIRED: [&str; 2] = ["--missing", "428"];
+
 /// Asks a server with this mistake, whose key is required.
-async fn mistaken(flaw: Flaw, missing: &str) -> Vec<Finding> {
+async fn mistaken(flaw: Flaw, more: &[&str]) -> Vec<Finding> {
     let server = server(flaw).await;
     let relay = match flaw {
         Flaw::NamesAreCaseSensitive => Some(Relay::start(server.address, "Idempotency-Key", "Idempotency-Kez").await),
@@ -194,14 +196,14 @@ async fn mistaken(flaw: Flaw, missing: &str) -> Vec<Finding> {
         _ => None,
     };
     let url = format!("http://{}/orders", relay.as_ref().map_or(server.address, |relay| relay.address));
-    findings(&[&["--url", &url, "--effects", &url, "--missing", missing], &CLIENTS[..], &GOODS].concat()).await
+    findings(&[&["--url", &url, "--effects", &url], more, &CLIENTS, &GOODS].concat()).await
 }
 
 #[tokio::test]
 async fn every_statement_is_broken_by_some_mistake_and_every_mistake_is_found() {
     let mut running = JoinSet::new();
     for &flaw in Flaw::value_variants() {
-        running.spawn(async move { (flaw, mistaken(flaw, "428").await) });
+        running.spawn(async move { (flaw, mistaken(flaw, &REQUIRED).await) });
     }
     let mut broken = BTreeSet::new();
     let mut asked = BTreeSet::new();
@@ -216,8 +218,20 @@ async fn every_statement_is_broken_by_some_mistake_and_every_mistake_is_found() 
         asked.extend(ids(&findings, |outcome| !matches!(outcome, Outcome::NotJudged(_))));
     }
     // Its key is required.
-    broken.extend(failed(&mistaken(Flaw::None, "execute").await));
+    broken.extend(failed(&mistaken(Flaw::None, &["--missing", "execute"]).await));
     assert_eq!(broken, asked);
+}
+
+/// The draft knows no marker.
+#[tokio::test]
+async fn a_server_that_marks_nothing_is_judged_by_its_answers() {
+    let more = [&REQUIRED[..], &["--marker", "none"]].concat();
+    let findings = mistaken(Flaw::NoMarker, &more).await;
+    assert_eq!(failed(&findings), set(""), "{}", table(&findings));
+    let seen = ids(&findings, |outcome| matches!(outcome, Outcome::NotApplicable(_)));
+    assert_eq!(seen, set("D16b S8"));
+    let failed = failed(&mistaken(Flaw::Unguarded, &more).await);
+    assert!(failed.is_superset(&set("D1 D3 D12 D12b D14 D15 D17 D21 S3 S5")), "{failed:?}");
 }
 
 async fn run(arguments: &[&str]) -> (Option<i32>, String, String) {

@@ -4,7 +4,7 @@
 //! Against an example, in two terminals:
 //!
 //! ```sh
-//! cargo run -p payments -- --store memory:
+//! cargo run -p payments -- --store memory: --delay 20ms
 //! cargo run -p idem-tests --bin http-conformance -- --url http://127.0.0.1:3000/v1/payments \
 //!     --header X-Idempotency-Key --missing 428 --replay-status 200 --effects http://127.0.0.1:3000/v1/payments \
 //!     --body '{"order":"A-1","amount":1}' --other '{"order":"A-1","amount":2}' --invalid '{"order":1}'

@@ -61,7 +61,7 @@ async fn bare(subject: &Subject) -> Verdict {
     let request = subject.header_request().await?;
     let first = subject.first(&request).await?;
     let retry = subject.send(&request.written(&request.key)).await?;
-    Ok(if retry.status == 400 { explained(&retry, 400)? } else { subject.is_replay(&first, &retry)? })
+    Ok(if retry.status == 400 { explained(&retry, 400) } else { subject.is_replay(&first, &retry) }?)
 }
 
 async fn not_used_again(subject: &Subject) -> Verdict {
@@ -86,7 +86,7 @@ async fn other_spacing(subject: &Subject) -> Verdict {
     let first = subject.first(&request).await?;
     let spaced = request.with_body(format!(" {}", request.body.as_deref().unwrap_or_default()));
     let spaced = subject.send(&spaced).await?;
-    Ok(if spaced.is_success() { subject.is_replay(&first, &spaced)? } else { refused(&spaced, 422)? })
+    Ok(if spaced.is_success() { subject.is_replay(&first, &spaced) } else { refused(&spaced, 422) }?)
 }
 
 async fn no_second_effect(subject: &Subject) -> Verdict {

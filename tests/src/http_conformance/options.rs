@@ -33,7 +33,8 @@ pub struct Options {
     /// What is read before each new request, whose `If-Match` is then the `ETag` of the answer
     #[arg(long, value_parser = url, value_name = "URL")]
     pub if_match_from: Option<String>,
-    /// What shows all that was done: its answer is another one after each request that was carried out
+    /// What shows all that was done: its answer is another one after each request that was carried out. Nobody else may use it
+    /// meanwhile
     #[arg(long, value_parser = url, value_name = "URL")]
     pub effects: Option<String>,
     /// A JSON body that succeeds

@@ -57,14 +57,20 @@ pub(super) async fn conflict_then_retry(subject: &Subject) -> Verdict {
     Ok(check(one.body == two.body, || "two retries get two answers".to_owned())?)
 }
 
-/// Checks the answers to copies of one request, and gives that of the first one.
-fn one_first<'a>(subject: &Subject, answers: &'a [Answer]) -> Result<&'a Answer, String> {
+/// Checks the answers to copies of one request: one is the first one's, the others are its replays or conflicts.
+fn one_first(subject: &Subject, answers: &[Answer]) -> Result<(), String> {
     let (successes, refusals): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.is_success());
     refusals.into_iter().try_for_each(|answer| refused(answer, 409))?;
-    let first = successes.iter().find(|answer| !subject.is_marked(answer)).ok_or("nobody gets a first answer")?;
-    let others = successes.iter().filter(|answer| !std::ptr::eq(**answer, *first));
-    others.into_iter().try_for_each(|answer| subject.is_replay(first, answer))?;
-    Ok(first)
+    let mut why = "nobody gets a first answer".to_owned();
+    // Where nothing marks a replay, any of them may be the first.
+    for (place, first) in successes.iter().enumerate().filter(|(_, answer)| !subject.is_marked(answer)) {
+        let mut others = successes.iter().enumerate().filter(|(other, _)| *other != place);
+        match others.try_for_each(|(_, answer)| subject.is_replay(first, answer)) {
+            Ok(()) => return Ok(()),
+            Err(differs) => why = differs,
+        }
+    }
+    Err(why)
 }
 
 pub(super) async fn many_at_once(subject: &Subject) -> Verdict {
