@@ -149,6 +149,28 @@ async fn more_requests_than_connections_are_all_served() {
 }
 
 #[tokio::test]
+async fn requests_that_are_served_meanwhile_break_off_no_connection() {
+    let database = PostgresServer::with(&["fsync=off"]).await;
+    let store = store(&database, 8).await;
+    let tasks = (0..8).map(|_| {
+        let store = store.clone();
+        tokio::spawn(async move {
+            for _ in 0..100 {
+                let transaction = begin(&store).await;
+                end(&store, transaction).await;
+            }
+        })
+    });
+    for task in tasks.collect::<Vec<_>>() {
+        soon("the transactions of a task", task).await.unwrap();
+    }
+    // Those of the pools, and the few of this test and of the start: each one more was made for nothing.
+    let sessions = "SELECT sessions FROM pg_stat_database WHERE datname = current_database()";
+    let sessions = database.row(sessions).await.get::<i64, _>(0);
+    assert!(sessions <= 8 + 10 + 8, "{sessions} connections");
+}
+
+#[tokio::test]
 async fn an_applications_own_pool_gets_its_connection_back_at_once() {
     let database = PostgresServer::with(&["fsync=off"]).await;
     drop(store(&database, 1).await);

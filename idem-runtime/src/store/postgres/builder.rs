@@ -8,6 +8,7 @@ use sqlx::postgres::{PgConnectOptions, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Connection as _, PgConnection, PgPool};
 
 use super::error::PostgresConnectError;
+use super::parked::Parked;
 use super::sql::{Names, Statements, safe};
 use super::startup::Startup;
 use super::sweep::Sweeper;
@@ -151,7 +152,7 @@ impl PostgresStoreBuilder {
         };
         let (statements, sweeper) = (Statements::new(&self.names), Sweeper::new());
         let response_timeout = self.response_timeout;
-        let parked = sets_timeouts.then(Arc::default);
+        let parked = sets_timeouts.then(|| Parked::new(transactions.clone()));
         let inner = Inner { pool, transactions, sets_timeouts, parked, address, statements, response_timeout, sweeper };
         Ok(PostgresStore { inner: Arc::new(inner) })
     }

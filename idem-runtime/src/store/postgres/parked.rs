@@ -3,12 +3,16 @@
 //! To end a transaction and chain the next one to it is one round trip. To give its connection back instead, take it again
 //! and begin anew takes four, of which a request under load would wait for each. So what was chained is kept for a moment:
 //! it has no snapshot, no transaction number and no locks, and holds nothing up, neither a vacuum nor another transaction.
+//!
+//! Where none is there, one is opened, by a task of its own: a request that has been given another one meanwhile must not
+//! break off a connection that is being made, or under load all would be broken off, for ever.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
+use sqlx::PgPool;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -17,49 +21,101 @@ use super::SqlxTransaction;
 /// `now()` in a handler's transaction is when it was chained, so that may be late by this much.
 const FOR: Duration = Duration::from_millis(10);
 
+/// Read committed, whatever the default is: after the lock was taken, the record has to be seen as it is then.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
+
 /// Where transactions wait for requests, and requests for transactions.
-#[derive(Default)]
 pub(super) struct Parked {
+    pool: PgPool,
     places: Mutex<Places>,
 }
+
+type Opened = Result<SqlxTransaction, sqlx::Error>;
 
 #[derive(Default)]
 struct Places {
     transactions: Vec<(Instant, SqlxTransaction)>,
-    requests: VecDeque<oneshot::Sender<SqlxTransaction>>,
+    requests: VecDeque<Waiting>,
+    /// The number of the next request.
+    next: u64,
+    /// How many are being opened; never fewer than there are requests that wait.
+    opening: usize,
     is_watched: bool,
 }
 
+struct Waiting {
+    number: u64,
+    answer: oneshot::Sender<Opened>,
+}
+
 impl Parked {
-    /// The one that has been here for the shortest time; else a place in the line for the next one.
-    pub(super) fn take(&self) -> Result<SqlxTransaction, oneshot::Receiver<SqlxTransaction>> {
-        let mut places = self.places.lock();
-        match places.transactions.pop() {
-            Some((_, transaction)) => Ok(transaction),
-            None => {
-                let (sender, receiver) = oneshot::channel();
-                // Those that have gone were served by the pool.
-                places.requests.retain(|request| !request.is_closed());
-                places.requests.push_back(sender);
-                Err(receiver)
+    pub(super) fn new(pool: PgPool) -> Arc<Self> {
+        Arc::new(Self { pool, places: Mutex::default() })
+    }
+
+    /// The one that has been here for the shortest time; else the next one that is parked or opened.
+    pub(super) async fn take(self: &Arc<Self>) -> Opened {
+        let opened = {
+            let mut places = self.places.lock();
+            if let Some((_, transaction)) = places.transactions.pop() {
+                return Ok(transaction);
             }
+            // Those that have gone need nothing any more.
+            places.requests.retain(|request| !request.answer.is_closed());
+            let (answer, opened) = oneshot::channel();
+            let number = places.next;
+            places.next += 1;
+            places.requests.push_back(Waiting { number, answer });
+            self.open_enough(&mut places, number);
+            opened
+        };
+        opened.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
+    }
+
+    /// Opens one more, if there are fewer under way than are waited for; `request` is told if that fails.
+    fn open_enough(self: &Arc<Self>, places: &mut Places, request: u64) {
+        if places.opening < places.requests.len() {
+            places.opening += 1;
+            let opening = Opening { parked: Arc::clone(self), request, opened: Err(sqlx::Error::WorkerCrashed) };
+            tokio::spawn(opening.run());
         }
     }
 
     /// Gives an empty transaction to the request that has waited longest, or keeps it for a moment.
-    pub(super) fn park(self: &Arc<Self>, mut transaction: SqlxTransaction) {
-        let mut places = self.places.lock();
+    pub(super) fn park(self: &Arc<Self>, transaction: SqlxTransaction) {
+        self.put(&mut self.places.lock(), transaction);
+    }
+
+    fn put(self: &Arc<Self>, places: &mut Places, mut transaction: SqlxTransaction) {
         while let Some(request) = places.requests.pop_front() {
-            match request.send(transaction) {
-                Ok(()) => return,
-                Err(unsent) => transaction = unsent,
+            match request.answer.send(Ok(transaction)) {
+                Err(Ok(unsent)) => transaction = unsent,
+                Ok(()) | Err(Err(_)) => return,
             }
         }
         places.transactions.push((Instant::now(), transaction));
-        if !places.is_watched {
-            places.is_watched = true;
-            drop(places);
+        if !std::mem::replace(&mut places.is_watched, true) {
             tokio::spawn(Arc::clone(self).watch());
+        }
+    }
+
+    /// An opening has ended.
+    fn opened(self: &Arc<Self>, request: u64, opened: Opened) {
+        // In one step: a request that comes in between must not count on this opening.
+        let mut places = self.places.lock();
+        places.opening -= 1;
+        match opened {
+            Ok(transaction) => self.put(&mut places, transaction),
+            Err(error) => {
+                // Not another one: it has not waited for as long, and may be given what is parked next.
+                let own = places.requests.iter().position(|waiting| waiting.number == request);
+                if let Some(own) = own.and_then(|place| places.requests.remove(place)) {
+                    let _ = own.answer.send(Err(error));
+                }
+                if let Some(first) = places.requests.front().map(|waiting| waiting.number) {
+                    self.open_enough(&mut places, first);
+                }
+            }
         }
     }
 
@@ -80,5 +136,26 @@ impl Parked {
             // They roll back and go to the pool, and not under the lock.
             drop(unused);
         }
+    }
+}
+
+/// A transaction that is being opened, for whoever has waited longest when it is. Somebody is told even if this ends in
+/// between.
+struct Opening {
+    parked: Arc<Parked>,
+    request: u64,
+    opened: Opened,
+}
+
+impl Opening {
+    async fn run(mut self) {
+        self.opened = self.parked.pool.begin_with(BEGIN).await;
+    }
+}
+
+impl Drop for Opening {
+    fn drop(&mut self) {
+        let opened = std::mem::replace(&mut self.opened, Err(sqlx::Error::WorkerCrashed));
+        self.parked.opened(self.request, opened);
     }
 }

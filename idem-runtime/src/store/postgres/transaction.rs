@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout_at};
 use super::PostgresStore;
 use super::calls::{Parameters, Repeat};
 use super::fault::{Fault, unexpected};
+use super::parked::BEGIN;
 use super::sql::safe;
 use crate::digest::RecordKey;
 use crate::store::stored::{FORMAT, Stored};
@@ -20,9 +21,6 @@ use crate::store::{
 
 /// An open transaction of `sqlx`, on a connection of the store's.
 pub type SqlxTransaction = sqlx::Transaction<'static, Postgres>;
-
-/// Read committed, whatever the default is: after the lock was taken, the record has to be seen as it is then.
-const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 /// Behind this, the handler writes. That it is still there at the end says that the transaction is still the same.
 const SAVEPOINT: &str = "SAVEPOINT idem_writes";
@@ -131,21 +129,9 @@ impl PostgresStore {
     async fn open(&self, statement: &str, deadline: Instant) -> Result<(SqlxTransaction, Vec<PgRow>), StoreError> {
         let within = self.inner.response_timeout;
         for _ in 0..MOST_DEAD {
-            let begin = self.inner.transactions.begin_with(BEGIN);
-            let begun = match self.inner.parked.as_ref().map(|parked| parked.take()) {
-                Some(Ok(transaction)) => Ok(transaction),
-                // Whichever comes first: the pool may have no more connections, all of them in the hands of handlers.
-                Some(Err(next)) => {
-                    in_time(deadline, async {
-                        tokio::select! {
-                            biased;
-                            Ok(transaction) = next => Ok(transaction),
-                            begun = begin => begun,
-                        }
-                    })
-                    .await
-                }
-                None => in_time(deadline, begin).await,
+            let begun = match &self.inner.parked {
+                Some(parked) => in_time(deadline, parked.take()).await,
+                None => in_time(deadline, self.inner.transactions.begin_with(BEGIN)).await,
             };
             let opened = match begun {
                 Ok(mut transaction) => {
