@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Write as _;
 
-use idem_tests::outside::Outside;
+use idem_tests::outside::{Outside, Place};
 use idem_tests::process::Program;
 use idem_tests::server::Seen;
 use tempfile::TempDir;
@@ -16,7 +16,7 @@ fn pay(server: &Program, key: &'static str) -> impl Future<Output = Seen> {
 async fn i46_on_a_full_disk_nothing_runs_and_what_is_finished_is_replayed() {
     let (folder, outside) = (TempDir::new().unwrap(), Outside::new().await);
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let server = outside.server_on_a_small_disk(folder.path(), &url).await;
+    let server = outside.server_in(Place::SmallDisk, folder.path(), &url).await;
     let (first, ()) = tokio::join!(pay(&server, "finished"), outside.let_one_pass());
     assert_eq!((first.status, first.replayed), (201, false));
 

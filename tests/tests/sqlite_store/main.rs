@@ -4,5 +4,6 @@
 
 mod full_disk;
 mod opening;
+mod read_only;
 mod storm;
 mod writing;

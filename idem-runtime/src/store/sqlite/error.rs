@@ -27,9 +27,21 @@ pub enum SqliteOpenError {
         /// What stands in the way, and what to do.
         reason: &'static str,
     },
-    /// The file or its folder cannot be written to.
-    #[error("the SQLite database {} is read-only: give this process the right to write the file and its folder", path.display())]
+    /// This process has not the right to write the file, or to make files beside it in its folder.
+    #[error(
+        "the SQLite database {} is read-only: give this process the right to read and write the file and its folder, or \
+         name another file", path.display()
+    )]
     ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Nobody can write where the file is, or would be.
+    #[error(
+        "the SQLite database {} is on a read-only file system: mount that for writing (`mount -o remount,rw`), or name a \
+         file on another", path.display()
+    )]
+    ReadOnlyFileSystem {
         /// The file.
         path: PathBuf,
     },

@@ -35,6 +35,7 @@ impl Fault {
                 }
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "another connection keeps the database locked",
                 ErrorCode::ReadOnly => "the database cannot be written to",
+                ErrorCode::SystemIoFailure => "the disk of the database failed, or has become read-only",
                 _ => "SQLite failed",
             },
         };

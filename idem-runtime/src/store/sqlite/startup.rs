@@ -84,6 +84,11 @@ impl Startup<'_> {
     pub(super) fn failed(&self, source: rusqlite::Error) -> SqliteOpenError {
         let path = self.path.to_owned();
         match source.sqlite_error_code() {
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen)
+                if is_on_read_only_file_system(&path) =>
+            {
+                SqliteOpenError::ReadOnlyFileSystem { path }
+            }
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => SqliteOpenError::ReadOnly { path },
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => SqliteOpenError::NotADatabase { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SqliteOpenError::Locked { path },
@@ -99,8 +104,29 @@ fn reason(path: &Path) -> &'static str {
     if path.is_dir() {
         return "it is a folder; name a file in it";
     }
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) if !folder.exists() => "its folder does not exist; make it first",
-        _ => "give this process the right to read and write the file and its folder",
+    match folder_of(path) {
+        folder if !folder.exists() => "its folder does not exist; make it first",
+        folder if !folder.is_dir() => "what should be its folder is a file; name another",
+        _ => "give this process the right to read and write the file and its folder, or name another file",
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether the file, or else the folder that it would be made in, cannot be written to by anybody.
+///
+/// It is asked for, and not tried: to close a file takes every lock on it from this process, those of the application's
+/// own connections too (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>).
+#[cfg(unix)]
+fn is_on_read_only_file_system(path: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    use rustix::io::Errno;
+    [path, folder_of(path)].into_iter().any(|place| access(place, Access::WRITE_OK) == Err(Errno::ROFS))
+}
+
+#[cfg(not(unix))]
+fn is_on_read_only_file_system(_: &Path) -> bool {
+    false
 }
