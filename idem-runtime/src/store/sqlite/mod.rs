@@ -330,9 +330,9 @@ impl Store for SqliteStore {
         let claim = *claim;
         self.change(Survives::Process, move |desk| {
             let now = desk.clock.now();
-            match Owned::find(&desk.db, claim.key, claim.owner, now)? {
-                Some(owned) if owned.state == State::Held => owned.renew(&desk.db, &claim, now).map(|()| Hold::Held),
-                _ => Ok(Hold::Lost),
+            match Owned::held(&desk.db, claim.key, claim.owner, now)? {
+                Some(owned) => owned.renew(&desk.db, &claim, now).map(|()| Hold::Held),
+                None => Ok(Hold::Lost),
             }
         })
         .await
