@@ -13,7 +13,7 @@ use tokio::sync::oneshot;
 use super::fault::{Fault, store_error};
 use super::guard::SAVEPOINT;
 use super::row::{Found, Owned, Prepared};
-use super::writer::{Answer, Desk};
+use super::writer::{Answer, Desk, once_committed};
 use crate::digest::RecordKey;
 use crate::store::{Committed, OwnerToken, StoreError, Writes};
 
@@ -109,12 +109,7 @@ impl Entered {
         if !matches!(result, Ok(Committed::Yes)) {
             undo(&desk.db);
         }
-        Box::new(move |committed| {
-            drop(answer.send(match committed {
-                Ok(()) => result,
-                Err(fault) => Err(fault.into_store_error()),
-            }));
-        })
+        Box::new(move |committed| drop(answer.send(once_committed(result, committed))))
     }
 
     fn close(&self, desk: &Desk, writes: Writes, record: Option<Prepared>) -> Result<Committed, StoreError> {
