@@ -1,6 +1,18 @@
 use std::path::PathBuf;
 
 /// Why statements in a transaction of a [`SqliteStore`](super::SqliteStore) gave nothing.
+///
+/// # Examples
+///
+/// ```
+/// use idem_runtime::rusqlite::ErrorCode;
+/// use idem_runtime::store::SqliteError;
+///
+/// /// Whether the row was there before.
+/// fn is_repeated(error: &SqliteError) -> bool {
+///     matches!(error, SqliteError::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation))
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SqliteError {
@@ -16,6 +28,19 @@ pub enum SqliteError {
 }
 
 /// Why a [`SqliteStore`](super::SqliteStore) could not be opened.
+///
+/// # Examples
+///
+/// ```
+/// use idem_runtime::store::SqliteStore;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// let refused = SqliteStore::open(folder.path()).unwrap_err();
+/// assert!(refused.to_string().ends_with("cannot be opened: it is a folder; name a file in it"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SqliteOpenError {

@@ -97,11 +97,33 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStoreBuilder::open`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::SqliteStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("shop.db");
+    /// let store = SqliteStore::open(file)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn open(file: impl AsRef<Path>) -> Result<Self, SqliteOpenError> {
         Self::builder(file).open()
     }
 
     /// Settings of your own for the database in this file.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::store::SqliteStore;
+    ///
+    /// let builder = SqliteStore::builder("shop.db").hold(Duration::from_secs(2));
+    /// ```
     pub fn builder(file: impl AsRef<Path>) -> SqliteStoreBuilder {
         SqliteStoreBuilder::new(file.as_ref())
     }
