@@ -37,7 +37,8 @@ impl SqliteStore {
     /// Writes to the database beside the store: what an application needs that has no other connection to it.
     ///
     /// All statements are committed together, on the thread that writes and in the same commit with whatever else has come;
-    /// if they give an error, nothing of them is. What [`RusqliteTransaction::call`] says of statements holds here too.
+    /// if they give an error, nothing of them is. What
+    /// [`RusqliteTransaction::call`](super::RusqliteTransaction::call) says of statements holds here too.
     ///
     /// # Errors
     /// [`SqliteError::Sqlite`] with what the statements failed with; [`SqliteError::Ended`], when they could not be committed.
@@ -87,7 +88,7 @@ impl SqliteStore {
     }
 
     /// Reads from the database beside the store, on one of the threads that read. They are few: see
-    /// [`readers`](SqliteStoreBuilder::readers).
+    /// [`readers`](super::SqliteStoreBuilder::readers).
     ///
     /// Each statement sees what is committed when it begins. Statements that write are refused.
     ///

@@ -44,9 +44,7 @@ impl Fault {
         };
         StoreError::Unavailable { reason: reason.to_owned(), source: Some(Box::new(self)) }
     }
-}
 
-impl Fault {
     /// As it is told to those of whom any may have caused it, or none. Whoever hears that there is no room for an answer gives
     /// the answer up.
     pub(super) fn among_others(self) -> Self {

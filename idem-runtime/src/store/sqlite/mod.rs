@@ -49,8 +49,9 @@ use writer::{Desk, Survives, Writer};
 ///   ended. Records end by the wall clock.
 /// - Another connection that keeps the database locked is waited for, for at most half of the
 ///   [response timeout](SqliteStoreBuilder::response_timeout); then requests are refused with 503, and nothing runs.
-/// - Finished requests are replayed also while nothing can be written, on a full disk for instance. Like PostgreSQL it cannot
-///   promise that a running request is recorded on a full disk.
+/// - Finished requests are replayed also while nothing can be written, on a disk that is full or has become read-only; new
+///   ones are refused with 503. Like PostgreSQL it cannot promise that a running request is recorded meanwhile: that is tried
+///   again until its lease ends, and it answers then.
 /// - Rows that have ended are removed a few at a time with other changes, and by [`sweep`](Self::sweep). Their place in the
 ///   file is used again; the file does not shrink.
 /// - A handler can write in the record's own transaction: see [`Transaction`](crate::Transaction). SQLite has one lock for
