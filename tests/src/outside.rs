@@ -28,8 +28,8 @@ pub struct Stopped {
 /// How a server finds its store's folder. It alone does: its mounts and rights are its own.
 #[derive(Clone, Copy, Debug)]
 pub enum Place {
-    /// On a disk so small that it can be filled.
-    SmallDisk,
+    /// On an empty disk of this size: `2m`, say, which can be filled.
+    Disk(&'static str),
     /// On a read-only file system.
     ReadOnly,
     /// As it is, but what its permissions forbid is forbidden even to root.
@@ -107,7 +107,7 @@ impl Outside {
 
     fn arguments_in(&self, place: Place, folder: &Path, store: &str) -> Vec<String> {
         let script = match place {
-            Place::SmallDisk => r#"mount -t tmpfs -o size=2m tmpfs "$1" && shift && exec "$@""#,
+            Place::Disk(size) => &format!(r#"mount -t tmpfs -o size={size} tmpfs "$1" && shift && exec "$@""#),
             Place::ReadOnly => r#"mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@""#,
             Place::NoRights => r#"shift && exec setpriv --bounding-set=-dac_override,-dac_read_search "$@""#,
         };

@@ -43,7 +43,7 @@ impl Drop for Filler {
 async fn i46_on_a_full_disk_nothing_runs_and_what_is_finished_is_replayed() {
     let (folder, outside) = (TempDir::new().unwrap(), Outside::new().await);
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let server = outside.server_in(Place::SmallDisk, folder.path(), &url).await;
+    let server = outside.server_in(Place::Disk("2m"), folder.path(), &url).await;
     let (first, ()) = tokio::join!(pay(&server, "finished"), outside.let_one_pass());
     assert_eq!((first.status, first.replayed), (201, false));
 
@@ -66,7 +66,7 @@ async fn i46_on_a_full_disk_nothing_runs_and_what_is_finished_is_replayed() {
 async fn i19_i22_an_answer_for_which_the_disk_has_no_room_is_kept_once_it_has() {
     let (folder, outside) = (TempDir::new().unwrap(), Outside::new().await);
     let url = format!("sqlite:{}", folder.path().join("store.db").display());
-    let server = outside.server_in(Place::SmallDisk, folder.path(), &url).await;
+    let server = outside.server_in(Place::Disk("2m"), folder.path(), &url).await;
     let (mut running, mut at_their_ends) = (Vec::new(), Vec::new());
     for key in ["one", "two", "three"] {
         running.push((key, tokio::spawn(pay(&server, key))));
@@ -91,4 +91,16 @@ async fn i19_i22_an_answer_for_which_the_disk_has_no_room_is_kept_once_it_has() 
         assert!(again.replayed && again.body == first.body, "{again:?}");
     }
     assert_eq!(outside.effects().len(), 3);
+}
+
+#[tokio::test]
+async fn where_there_is_no_room_for_a_database_no_server_starts() {
+    let (folder, outside) = (TempDir::new().unwrap(), Outside::new().await);
+    let url = format!("sqlite:{}", folder.path().join("store.db").display());
+    // None for the file, none for the index of its log, none for the tables.
+    for size in ["4k", "16k", "48k"] {
+        let line = outside.refusal_in(Place::Disk(size), folder.path(), &url).await;
+        assert!(line.ends_with("the disk is full: make room on it, or name a file on another\n"), "{size}: {line}");
+        assert_eq!(line.lines().count(), 1, "{line}");
+    }
 }

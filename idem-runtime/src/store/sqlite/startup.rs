@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::error::SqliteOpenError;
 use super::guard;
@@ -14,6 +14,8 @@ pub(super) const SCHEMA_SQL: &str = include_str!("schema.sql");
 
 /// The version of what [`SCHEMA_SQL`] makes.
 const SCHEMA_VERSION: i64 = 1;
+
+const DISK_FULL: &str = "the disk is full: make room on it, or name a file on another";
 
 /// Above the number of the store's own statements, with room for the application's.
 const PREPARED_STATEMENTS: usize = 64;
@@ -92,11 +94,19 @@ impl Startup<'_> {
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => SqliteOpenError::ReadOnly { path },
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => SqliteOpenError::NotADatabase { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SqliteOpenError::Locked { path },
-            Some(ErrorCode::DiskFull) => SqliteOpenError::CannotOpen { path, reason: "the disk is full" },
+            Some(ErrorCode::DiskFull) => SqliteOpenError::CannotOpen { path, reason: DISK_FULL },
+            // The index of the log could not be made as large as it has to be.
+            Some(ErrorCode::SystemIoFailure) if extended_code(&source) == Some(ffi::SQLITE_IOERR_SHMSIZE) => {
+                SqliteOpenError::CannotOpen { path, reason: DISK_FULL }
+            }
             Some(ErrorCode::CannotOpen) => SqliteOpenError::CannotOpen { reason: reason(&path), path },
             _ => SqliteOpenError::Failed { path, source },
         }
     }
+}
+
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
 }
 
 /// Why SQLite may not have been able to open a file.
