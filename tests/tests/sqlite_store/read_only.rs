@@ -93,8 +93,10 @@ struct ReadOnlyDisk(Child);
 impl ReadOnlyDisk {
     fn under(server: &Program, file: &Path) -> Self {
         let (pid, file) = (server.pid().to_string(), file.to_string_lossy());
-        let mut strace = Command::new("strace");
-        strace.args(["--attach", &pid, "--follow-forks", "--output=/dev/null"]);
+        // From inside: there it may look into the server whoever runs this test.
+        let mut strace = Command::new("nsenter");
+        strace.args(["--user", "--mount", "--preserve-credentials", "--target", &pid]);
+        strace.args(["strace", "--attach", &pid, "--follow-forks", "--output=/dev/null"]);
         for end in ["", "-wal", "-shm"] {
             strace.args(["--trace-path", &format!("{file}{end}")]);
         }
@@ -127,7 +129,7 @@ impl Drop for ReadOnlyDisk {
 async fn i53_i46_while_its_disk_is_read_only_a_server_runs_nothing_and_replays_what_is_finished() {
     let (folder, outside) = (TempDir::new().unwrap(), Outside::new().await);
     let file = folder.path().join("store.db");
-    let server = outside.server_on(&url(&file)).await;
+    let server = outside.server_in(Place::Disk("64m"), folder.path(), &url(&file)).await;
     let (first, ()) = tokio::join!(pay(&server, "finished"), outside.let_one_pass());
     assert_eq!((first.status, first.replayed), (201, false));
 
