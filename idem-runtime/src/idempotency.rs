@@ -40,12 +40,28 @@ struct Inner {
 
 impl Idempotency {
     /// With `store` and every default: no secret, 1 s per store call, 10,000 waiters.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// let idempotency = Idempotency::new(MemoryStore::new());
+    /// ```
     #[must_use]
     pub fn new(store: impl Store) -> Self {
         Self::builder(store).build()
     }
 
     /// With `store` and settings of your own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// let idempotency = Idempotency::builder(MemoryStore::new()).max_waiters(500).build();
+    /// ```
     pub fn builder(store: impl Store) -> IdempotencyBuilder {
         IdempotencyBuilder {
             store: Box::new(store),
@@ -75,6 +91,15 @@ impl Idempotency {
     }
 
     /// What has happened so far, in this process.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// let idempotency = Idempotency::new(MemoryStore::new());
+    /// assert_eq!(idempotency.counts().replayed, 0);
+    /// ```
     #[must_use]
     pub fn counts(&self) -> Counts {
         self.inner.engine.stats().snapshot()
@@ -118,6 +143,14 @@ impl Idempotency {
     }
 
     /// The store's short name: `"memory"`, `"redis"`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// assert_eq!(Idempotency::new(MemoryStore::new()).store_name(), "memory");
+    /// ```
     #[must_use]
     pub fn store_name(&self) -> &'static str {
         self.inner.engine.store().name()
@@ -167,31 +200,68 @@ impl IdempotencyBuilder {
     /// Keys all digests with a secret of the application, so that nobody who reads the store can try out keys, tenants
     /// or bodies. All processes that share a store need the same secret; with another one, nothing that was recorded
     /// is found again.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn from_your_secret_manager() -> Vec<u8> { vec![7; 32] }
+    /// let idempotency = Idempotency::builder(MemoryStore::new()).secret(from_your_secret_manager()).build();
+    /// ```
     pub fn secret(mut self, secret: impl AsRef<[u8]>) -> Self {
         self.digester = Digester::new(secret.as_ref());
         self
     }
 
     /// How long one store call may take (default 1 s). A claim that has no answer by then is refused with 503.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// let idempotency = Idempotency::builder(MemoryStore::new()).store_timeout(Duration::from_millis(500)).build();
+    /// ```
     pub const fn store_timeout(mut self, timeout: Duration) -> Self {
         self.limits.store_timeout = timeout;
         self
     }
 
     /// How many duplicates may wait at once, over all keys (default 10,000); those beyond are answered 409.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// // Each waiter is an open connection.
+    /// let idempotency = Idempotency::builder(MemoryStore::new()).max_waiters(500).build();
+    /// ```
     pub const fn max_waiters(mut self, most: usize) -> Self {
         self.limits.max_waiters = most;
         self
     }
 
     /// The header that marks a replayed answer (default `Idempotency-Replayed`, with the value `true`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use http::HeaderName;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// let name = HeaderName::from_static("x-shop-replayed");
+    /// let idempotency = Idempotency::builder(MemoryStore::new()).replayed_header(name).build();
+    /// ```
     pub fn replayed_header(mut self, name: HeaderName) -> Self {
         self.face.replayed_header = name;
         self
     }
 
     /// Renders refusals in the application's own error format instead of `application/problem+json`. Keep status and
-    /// `Retry-After`: clients rely on them.
+    /// `Retry-After`: clients rely on them. An example stands at [`Refusal`].
     pub fn render_refusals(
         mut self,
         render: impl Fn(&Refusal) -> axum::response::Response + Send + Sync + 'static,
@@ -224,6 +294,14 @@ impl IdempotencyBuilder {
     }
 
     /// The finished layer.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// let idempotency = Idempotency::builder(MemoryStore::new()).build();
+    /// ```
     #[must_use]
     pub fn build(self) -> Idempotency {
         Idempotency {

@@ -1,6 +1,7 @@
 //! The other side of the `guarded-server` program: the gate at which its handlers stop, and the effects they had.
 
 use std::path::{Path, PathBuf};
+use std::process::Stdio;
 
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, AsyncWriteExt as _, BufReader};
@@ -22,6 +23,17 @@ pub struct Stopped {
     /// Where.
     pub step: String,
     connection: TcpStream,
+}
+
+/// How a server finds its store's folder. It alone does: its mounts and rights are its own.
+#[derive(Clone, Copy, Debug)]
+pub enum Place {
+    /// On an empty disk of this size: `2m`, say, which can be filled.
+    Disk(&'static str),
+    /// On a read-only file system.
+    ReadOnly,
+    /// As it is, but what its permissions forbid is forbidden even to root.
+    NoRights,
 }
 
 impl Stopped {
@@ -72,31 +84,39 @@ impl Outside {
         self.server_with(store, &["--stop-at", step]).await
     }
 
-    /// A server on a store in a disk of its own, so small that it can be filled. It sees it at `folder`, and nobody else does.
+    /// A server that finds its store's folder so.
     ///
     /// # Panics
     /// When it does not start.
-    pub async fn server_on_a_small_disk(&self, folder: &Path, store: &str) -> Program {
-        let (gate, effects) = (self.listener.local_addr().expect("an address"), self.effects_file());
-        let script = "mount -t tmpfs -o size=2m tmpfs \"$1\" && shift && exec \"$@\"";
-        let program = built("guarded-server");
-        let arguments = [
-            "--map-root-user",
-            "--mount",
-            "sh",
-            "-c",
-            script,
-            "sh",
-            &folder.to_string_lossy(),
-            &program.to_string_lossy(),
-            "--store",
-            store,
-            "--gate",
-            &gate.to_string(),
-            "--effects",
-            &effects.to_string_lossy(),
-        ];
-        Program::start(Path::new("unshare"), &arguments).await
+    pub async fn server_in(&self, place: Place, folder: &Path, store: &str) -> Program {
+        let arguments = self.arguments_in(place, folder, store);
+        Program::start(Path::new("unshare"), &arguments.iter().map(String::as_str).collect::<Vec<_>>()).await
+    }
+
+    /// What a server says that finds its store's folder so, and ends.
+    ///
+    /// # Panics
+    /// When it does not end, or ends as if all were well.
+    pub async fn refusal_in(&self, place: Place, folder: &Path, store: &str) -> String {
+        let mut server = tokio::process::Command::new("unshare");
+        server.args(self.arguments_in(place, folder, store)).stdin(Stdio::null()).kill_on_drop(true);
+        let output = crate::soon("the server's end", server.output()).await.expect("a server");
+        assert_eq!(output.status.code(), Some(1), "{output:?}");
+        String::from_utf8(output.stderr).expect("text")
+    }
+
+    fn arguments_in(&self, place: Place, folder: &Path, store: &str) -> Vec<String> {
+        let script = match place {
+            Place::Disk(size) => &format!(r#"mount -t tmpfs -o size={size} tmpfs "$1" && shift && exec "$@""#),
+            Place::ReadOnly => r#"mount --bind "$1" "$1" && mount -o remount,bind,ro "$1" && shift && exec "$@""#,
+            Place::NoRights => r#"shift && exec setpriv --bounding-set=-dac_override,-dac_read_search "$@""#,
+        };
+        let gate = self.listener.local_addr().expect("an address").to_string();
+        let (program, effects) = (built("guarded-server"), self.effects_file());
+        let text = Path::to_string_lossy;
+        let before = ["--map-root-user", "--mount", "sh", "-c", script, "sh", &text(folder)];
+        let server = [&text(&program), "--store", store, "--gate", &gate, "--effects", &text(&effects)];
+        before.into_iter().chain(server).map(ToOwned::to_owned).collect()
     }
 
     async fn server_with(&self, store: &str, more: &[&str]) -> Program {

@@ -52,26 +52,28 @@ impl Engine {
 
     /// Stores the record; tries again until it is stored or the lease has ended. At least one try is made even then:
     /// as long as nobody took over, the claim is still ours to complete.
-    pub(super) async fn complete(
-        &self,
-        claim: &Claim,
-        attempt: u32,
-        valid_until: Instant,
-        mut outcome: Outcome,
-    ) -> Closed {
+    ///
+    /// Where there is no room for the answer, only that it was given is recorded. Where there is none for that either, it is
+    /// not for the answer's size: both are tried again.
+    pub(super) async fn complete(&self, claim: &Claim, attempt: u32, valid_until: Instant, outcome: Outcome) -> Closed {
+        let record = async |outcome: &Outcome| {
+            self.within(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
+        };
         let mut pause = FIRST_PAUSE;
         loop {
-            match self.within(self.deadline(valid_until), self.store.complete(claim, attempt, &outcome)).await {
+            let recorded = match record(&outcome).await {
+                Err(StoreError::Full) if outcome != Settled::not_kept() => {
+                    tracing::warn!(key = %claim.key, "the store has no room for an answer; only that it was given is kept");
+                    record(&Settled::not_kept()).await
+                }
+                recorded => recorded,
+            };
+            match recorded {
                 Ok(Hold::Held) => {
                     self.stats.count(Event::Recorded);
                     return Closed::Ours;
                 }
                 Ok(Hold::Lost) => return Closed::Lost,
-                Err(StoreError::Full) if outcome != Settled::not_kept() => {
-                    tracing::warn!(key = %claim.key, "the store has no room for an answer; only that it was given is kept");
-                    outcome = Settled::not_kept();
-                    continue;
-                }
                 Err(error) => {
                     self.stats.count(Event::SettleRetried);
                     tracing::warn!(key = %claim.key, %error, "an outcome could not be recorded yet");

@@ -272,6 +272,16 @@ async fn i22_what_does_not_fit_leaves_a_tombstone() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn i22_where_there_is_no_room_for_a_tombstone_either_the_answer_is_not_given_up() {
+    let bench = Bench::new();
+    bench.store.next("complete", Fault::Full);
+    bench.store.next("complete", Fault::Full);
+    assert!(matches!(bench.call(async { kept() }).await, Ok(Answer::Executed("ran"))));
+    assert!(matches!(bench.call(async { kept() }).await, Ok(Answer::Replay { .. })));
+    assert_eq!((bench.runs(), bench.store.calls("complete")), (1, 3));
+}
+
+#[tokio::test(start_paused = true)]
 async fn i36_i39_renewal_goes_on_while_the_work_does_and_no_longer() {
     let bench = Bench::new();
     let long = async {

@@ -4,6 +4,7 @@
 use std::io::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -199,9 +200,19 @@ async fn connect(options: &Options) -> Result<Idempotency, Box<dyn std::error::E
 }
 
 #[tokio::main]
+#[allow(clippy::print_stderr, reason = "the one line that says why the program ends")]
+async fn main() -> ExitCode {
+    match serve(Options::parse()).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("guarded-server: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 #[allow(clippy::print_stdout, reason = "the address is this program's output")]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let options = Options::parse();
+async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let idempotency = connect(&options).await?;
     let outside = Outside { gate: options.gate, effects: Arc::new(options.effects) };
     let state = AppState { idempotency: idempotency.clone(), outside: outside.clone() };

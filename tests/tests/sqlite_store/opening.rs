@@ -27,6 +27,7 @@ fn a_path_that_cannot_be_a_database_is_refused_with_what_to_do() {
     std::fs::write(&file, &text).unwrap();
     assert_says(&file, "is no SQLite database");
     assert_eq!(std::fs::read_to_string(&file).unwrap(), text, "it is left as it was");
+    assert_says(&file.join("store.db"), "what should be its folder is a file; name another");
     for path in ["", ":memory:"] {
         assert_says(Path::new(path), "for a store without a file use `memory:`");
     }

@@ -67,18 +67,46 @@ struct Shared {
 
 impl<S: Store> CachedStore<S> {
     /// Keeps at most `bytes` of what is finished in front of `inner`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::{CachedStore, MemoryStore};
+    ///
+    /// let store = CachedStore::new(MemoryStore::new(), 64 * 1024 * 1024);
+    /// ```
     #[must_use]
     pub fn new(inner: S, bytes: usize) -> Self {
         Self { inner, shared: Arc::new(Shared { records: Records::new(bytes), firsts: Firsts::default() }) }
     }
 
     /// How many bytes the cached records count for now, those included that have ended and were not asked for since.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::{CachedStore, MemoryStore};
+    ///
+    /// let store = CachedStore::new(MemoryStore::new(), 64 * 1024 * 1024);
+    /// assert_eq!(store.bytes(), 0);
+    /// ```
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.shared.records.bytes()
     }
 
     /// Forgets everything, in this process: for after records were removed from the store by hand.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::{CachedStore, MemoryStore};
+    ///
+    /// let store = CachedStore::new(MemoryStore::new(), 64 * 1024 * 1024);
+    /// // An operator has removed a record by hand, and asks every process to do this.
+    /// store.clear();
+    /// assert_eq!(store.bytes(), 0);
+    /// ```
     pub fn clear(&self) {
         self.shared.records.clear();
     }

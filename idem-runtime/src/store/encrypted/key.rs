@@ -32,6 +32,15 @@ pub struct EncryptionKey(Box<Zeroizing<[u8; KEY_BYTES]>>);
 
 impl EncryptionKey {
     /// The key with these bytes. They have to be random: a password is no key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::EncryptionKey;
+    ///
+    /// # fn from_your_secret_manager() -> [u8; 32] { [7; 32] }
+    /// let key = EncryptionKey::from_bytes(from_your_secret_manager());
+    /// ```
     #[must_use]
     pub fn from_bytes(bytes: [u8; KEY_BYTES]) -> Self {
         Self(Box::new(Zeroizing::new(bytes)))
@@ -69,6 +78,14 @@ impl fmt::Debug for EncryptionKey {
 }
 
 /// Why there is no [`Keyring`](super::Keyring). Never shows a key.
+///
+/// # Examples
+///
+/// ```
+/// use idem_runtime::store::{EncryptionKey, KeyringError};
+///
+/// assert_eq!("password".parse::<EncryptionKey>().unwrap_err(), KeyringError::NotAKey);
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyringError {

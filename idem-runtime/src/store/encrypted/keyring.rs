@@ -50,6 +50,17 @@ impl Keyring {
     ///
     /// # Errors
     /// When `id` is not 1 to 32 letters, digits, `.`, `_` and `-` of ASCII.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::{EncryptionKey, Keyring, KeyringError};
+    ///
+    /// let key = EncryptionKey::from_bytes([11; 32]);
+    /// let keyring = Keyring::new("2026-11", key.clone())?;
+    /// assert!(matches!(Keyring::new("November 2026", key), Err(KeyringError::NotAnId(_))));
+    /// # Ok::<(), KeyringError>(())
+    /// ```
     pub fn new(id: impl Into<String>, key: EncryptionKey) -> Result<Self, KeyringError> {
         Ok(Self { newest: Named::new(id.into(), key)?, older: Vec::new() })
     }
@@ -58,6 +69,17 @@ impl Keyring {
     ///
     /// # Errors
     /// As [`new`](Self::new); also when there is a key with this id.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::{EncryptionKey, Keyring, KeyringError};
+    ///
+    /// let (may, november) = (EncryptionKey::from_bytes([5; 32]), EncryptionKey::from_bytes([11; 32]));
+    /// let keyring = Keyring::new("2026-11", november)?.also_reads("2026-05", may.clone())?;
+    /// assert!(matches!(keyring.also_reads("2026-05", may), Err(KeyringError::RepeatedId(_))));
+    /// # Ok::<(), KeyringError>(())
+    /// ```
     pub fn also_reads(mut self, id: impl Into<String>, key: EncryptionKey) -> Result<Self, KeyringError> {
         let named = Named::new(id.into(), key)?;
         if self.find(named.id.as_bytes()).is_some() {

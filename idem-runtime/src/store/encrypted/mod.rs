@@ -60,6 +60,16 @@ pub struct EncryptedStore<S> {
 
 impl<S: Store> EncryptedStore<S> {
     /// Encrypts what `inner` is given to keep.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::{EncryptedStore, EncryptionKey, Keyring, MemoryStore};
+    ///
+    /// let keyring = Keyring::new("2026-11", EncryptionKey::from_bytes([11; 32]))?;
+    /// let store = EncryptedStore::new(MemoryStore::new(), keyring);
+    /// # Ok::<(), idem_runtime::store::KeyringError>(())
+    /// ```
     #[must_use]
     pub fn new(inner: S, keyring: Keyring) -> Self {
         Self { inner, keyring }

@@ -70,12 +70,30 @@ struct Inner {
 
 impl MemoryStore {
     /// An empty store, bounded by 256 MiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::MemoryStore;
+    ///
+    /// let store = MemoryStore::new();
+    /// assert_eq!(store.capacity_bytes(), 256 * 1024 * 1024);
+    /// ```
     #[must_use]
     pub fn new() -> Self {
         Self::with_capacity_bytes(DEFAULT_BOUND)
     }
 
     /// An empty store whose entries take at most `bound` bytes together. Nothing is allocated in advance.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::MemoryStore;
+    ///
+    /// let store = MemoryStore::with_capacity_bytes(64 * 1024 * 1024);
+    /// assert_eq!(store.capacity_bytes(), 67_108_864);
+    /// ```
     #[must_use]
     pub fn with_capacity_bytes(bound: usize) -> Self {
         let inner = Inner {
@@ -89,24 +107,59 @@ impl MemoryStore {
     }
 
     /// How many bytes the entries may take together.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::MemoryStore;
+    ///
+    /// let store = MemoryStore::new();
+    /// // How full it is, for a gauge.
+    /// let full = store.bytes() as f64 / store.capacity_bytes() as f64;
+    /// assert_eq!(full, 0.0);
+    /// ```
     #[must_use]
     pub fn capacity_bytes(&self) -> usize {
         self.inner.room.bound()
     }
 
     /// How many bytes the entries take: for each its payload and 200 bytes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::MemoryStore;
+    ///
+    /// assert_eq!(MemoryStore::new().bytes(), 0);
+    /// ```
     #[must_use]
     pub fn bytes(&self) -> usize {
         self.inner.room.taken()
     }
 
     /// How many entries there are, those included that have ended and are not swept yet.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::MemoryStore;
+    ///
+    /// assert_eq!(MemoryStore::new().len(), 0);
+    /// ```
     #[must_use]
     pub fn len(&self) -> usize {
         self.inner.shards.iter().map(|shard| shard.lock().len()).sum()
     }
 
     /// Whether there are no entries.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::MemoryStore;
+    ///
+    /// assert!(MemoryStore::new().is_empty());
+    /// ```
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
@@ -117,6 +170,15 @@ impl MemoryStore {
     /// Never needed for correctness, nor to stay within the bound. Worth calling from time to time where claims come in
     /// bursts with long pauses, to give memory back during a pause. It holds up one of 64 shards at a time, for about a
     /// millisecond per million entries.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::MemoryStore;
+    ///
+    /// let store = MemoryStore::new();
+    /// assert_eq!(store.sweep(), 0, "nothing has ended");
+    /// ```
     pub fn sweep(&self) -> usize {
         let inner = &*self.inner;
         let sweep = |shard: &Mutex<Shard>| {

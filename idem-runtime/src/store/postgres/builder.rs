@@ -17,6 +17,17 @@ use super::{Inner, PostgresStore};
 use crate::store::span;
 
 /// Settings of a [`PostgresStore`], made with [`PostgresStore::builder`] or [`PostgresStore::from_pool`].
+///
+/// # Examples
+///
+/// ```
+/// use idem_runtime::store::{PostgresConnectError, PostgresStore};
+///
+/// # async fn example() -> Result<PostgresStore, PostgresConnectError> {
+/// let builder = PostgresStore::builder("postgres://shop:secret@db/shop").max_connections(20).max_transactions(40);
+/// builder.connect().await
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct PostgresStoreBuilder {
@@ -53,6 +64,14 @@ impl PostgresStoreBuilder {
     }
 
     /// The schema with the tables. `idem` unless said otherwise; a-z, 0-9 and `_`, at most 50 of them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::PostgresStore;
+    ///
+    /// let builder = PostgresStore::builder("postgres://shop:secret@db/shop").schema("payments");
+    /// ```
     pub fn schema(mut self, schema: impl Into<String>) -> Self {
         self.names.schema = schema.into();
         self
@@ -60,6 +79,15 @@ impl PostgresStoreBuilder {
 
     /// The table; the names of all else begin with it. `records` unless said otherwise; a-z, 0-9 and `_`, at most 50 of
     /// them.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::PostgresStore;
+    ///
+    /// // Two services in one schema, each with records of its own.
+    /// let builder = PostgresStore::builder("postgres://shop:secret@db/shop").schema("shop").table("order_records");
+    /// ```
     pub fn table(mut self, table: impl Into<String>) -> Self {
         self.names.table = table.into();
         self
@@ -67,6 +95,14 @@ impl PostgresStoreBuilder {
 
     /// How many connections there are at most, and so how many operations at once; more wait. 10 unless said otherwise.
     /// Without meaning for a pool of the application's own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::PostgresStore;
+    ///
+    /// let builder = PostgresStore::builder("postgres://shop:secret@db/shop").max_connections(20);
+    /// ```
     pub fn max_connections(mut self, most: u32) -> Self {
         self.max_connections = most.max(1);
         self
@@ -76,15 +112,37 @@ impl PostgresStoreBuilder {
     /// runs, of a pool of its own. 10 unless said otherwise. Others wait for at most the
     /// [response timeout](Self::response_timeout), and are refused with 503 then. Without meaning for a pool of the
     /// application's own.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::PostgresStore;
+    ///
+    /// let builder = PostgresStore::builder("postgres://shop:secret@db/shop").max_transactions(40);
+    /// ```
     pub fn max_transactions(mut self, most: u32) -> Self {
         self.max_transactions = most.max(1);
         self
     }
 
-    /// How long one operation may take, waiting for a connection included. 800 ms unless said otherwise, which is below
-    /// the deadline that [`Idempotency`](crate::Idempotency) sets: raise that one, too.
+    /// How long one operation may take, waiting for a connection included, from 4 ms to 24 days. 800 ms unless said otherwise,
+    /// which is below the deadline that [`Idempotency`](crate::Idempotency) sets: raise that one, too.
     ///
     /// The server itself gives up a statement after three quarters of it, and waiting for a lock after a half.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::Idempotency;
+    /// use idem_runtime::store::{PostgresConnectError, PostgresStore};
+    ///
+    /// # async fn example() -> Result<Idempotency, PostgresConnectError> {
+    /// let builder = PostgresStore::builder("postgres://shop:secret@far-away/shop").response_timeout(Duration::from_secs(2));
+    /// let store = builder.connect().await?;
+    /// Ok(Idempotency::builder(store).store_timeout(Duration::from_millis(2_500)).build())
+    /// # }
+    /// ```
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         // The longest is what PostgreSQL's own timeouts can say, in milliseconds.
         self.response_timeout =
@@ -97,6 +155,16 @@ impl PostgresStoreBuilder {
     ///
     /// # Errors
     /// [`PostgresConnectError::Name`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::PostgresStore;
+    ///
+    /// let builder = PostgresStore::builder("postgres://shop:secret@db/shop").schema("payments");
+    /// assert!(builder.schema_sql()?.contains(r#"CREATE SCHEMA "payments""#));
+    /// # Ok::<(), idem_runtime::store::PostgresConnectError>(())
+    /// ```
     pub fn schema_sql(&self) -> Result<String, PostgresConnectError> {
         self.check_names()?;
         Ok(self.names.schema_sql())
@@ -137,6 +205,23 @@ impl PostgresStoreBuilder {
     /// # Errors
     /// [`PostgresConnectError`], when the URL or a name cannot be used, when the server cannot be reached or refuses the
     /// user, when it is read-only, and when the tables are missing or of another release.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::{PostgresConnectError, PostgresStore};
+    ///
+    /// # async fn example() -> Result<PostgresStore, PostgresConnectError> {
+    /// let builder = PostgresStore::builder("postgres://shop:secret@db/shop");
+    /// match builder.clone().connect().await {
+    ///     Err(PostgresConnectError::NotMigrated { .. }) => {
+    ///         builder.migrate().await?;
+    ///         builder.connect().await
+    ///     }
+    ///     other => other,
+    /// }
+    /// # }
+    /// ```
     pub async fn connect(self) -> Result<PostgresStore, PostgresConnectError> {
         self.check_names()?;
         let options = self.options()?;

@@ -100,11 +100,29 @@ impl PostgresStore {
     ///
     /// # Errors
     /// As [`PostgresStoreBuilder::connect`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::{PostgresConnectError, PostgresStore};
+    ///
+    /// # async fn example() -> Result<PostgresStore, PostgresConnectError> {
+    /// PostgresStore::connect("postgres://shop:secret@db/shop").await
+    /// # }
+    /// ```
     pub async fn connect(url: impl Into<String>) -> Result<Self, PostgresConnectError> {
         Self::builder(url).connect().await
     }
 
     /// Settings of your own for the database at `url`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::PostgresStore;
+    ///
+    /// let builder = PostgresStore::builder("postgres://shop:secret@db/shop").max_connections(20);
+    /// ```
     pub fn builder(url: impl Into<String>) -> PostgresStoreBuilder {
         PostgresStoreBuilder::new(url)
     }

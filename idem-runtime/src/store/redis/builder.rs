@@ -18,6 +18,18 @@ use super::url::{Kind, Target};
 use super::way::{Sentinels, Way};
 
 /// Settings of a [`RedisStore`], made with [`RedisStore::builder`].
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use idem_runtime::store::{RedisConnectError, RedisStore};
+///
+/// # async fn example() -> Result<RedisStore, RedisConnectError> {
+/// let builder = RedisStore::builder("redis://:secret@cache:6379/2").prefix("shop:idem:");
+/// builder.response_timeout(Duration::from_millis(200)).connect().await
+/// # }
+/// ```
 #[derive(Clone)]
 #[must_use]
 pub struct RedisStoreBuilder {
@@ -46,6 +58,14 @@ impl RedisStoreBuilder {
     /// What the name of every key begins with. `idem:` unless said otherwise; 64 hexadecimal digits follow.
     ///
     /// In a cluster, a prefix with braces in it puts all keys on one node.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::RedisStore;
+    ///
+    /// let builder = RedisStore::builder("redis://cache").prefix("shop:idem:");
+    /// ```
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = prefix.into();
         self
@@ -54,6 +74,15 @@ impl RedisStoreBuilder {
     /// Connects also to a server that throws entries away when its memory is full.
     ///
     /// Such a server forgets claims that are held: **a request may then run twice.** Not allowed unless said otherwise.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::RedisStore;
+    ///
+    /// // For a demonstration, on a cache that has no room to spare.
+    /// let builder = RedisStore::builder("redis://cache").allow_eviction(true);
+    /// ```
     pub fn allow_eviction(mut self, allow: bool) -> Self {
         self.allow_eviction = allow;
         self
@@ -63,6 +92,15 @@ impl RedisStoreBuilder {
     ///
     /// Short, because a request waits meanwhile, and a command that failed can be tried again. A command that meets a lost
     /// connection, a redirection or a failover is sent again for at most twice as long.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::store::RedisStore;
+    ///
+    /// let builder = RedisStore::builder("redis://far-away").response_timeout(Duration::from_millis(450));
+    /// ```
     pub fn response_timeout(mut self, timeout: Duration) -> Self {
         self.response_timeout = timeout;
         self
@@ -70,6 +108,18 @@ impl RedisStoreBuilder {
 
     /// Trusts servers whose certificate was issued by this authority (PEM, one certificate or several), and no others.
     /// Those that the system trusts, unless said otherwise. For `rediss://` URLs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::RedisStore;
+    ///
+    /// # fn example() -> std::io::Result<()> {
+    /// let authority = std::fs::read("/etc/shop/authority.pem")?;
+    /// let builder = RedisStore::builder("rediss://cache").tls_root_certificate(authority);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn tls_root_certificate(mut self, pem: impl Into<Vec<u8>>) -> Self {
         self.tls.get_or_insert_default().root_certificate = Some(pem.into());
         self
@@ -77,6 +127,18 @@ impl RedisStoreBuilder {
 
     /// Shows this certificate (PEM, its chain after it) to the servers, and proves it with its key (PEM). For `rediss://`
     /// URLs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::RedisStore;
+    ///
+    /// # fn example() -> std::io::Result<()> {
+    /// let (chain, key) = (std::fs::read("/etc/shop/shop.pem")?, std::fs::read("/etc/shop/shop.key")?);
+    /// let builder = RedisStore::builder("rediss://cache").tls_client_certificate(chain, key);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn tls_client_certificate(mut self, chain: impl Into<Vec<u8>>, key: impl Into<Vec<u8>>) -> Self {
         self.tls.get_or_insert_default().client = Some((chain.into(), key.into()));
         self
@@ -84,6 +146,15 @@ impl RedisStoreBuilder {
 
     /// What the *sentinels* want to know, if they want a password: they do not have to know the users of the servers. The
     /// user name and password in the URL are for the servers alone.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::RedisStore;
+    ///
+    /// let builder =
+    ///     RedisStore::builder("redis+sentinel://:secret@one,two,three/shop").sentinel_credentials(None, "another secret");
+    /// ```
     pub fn sentinel_credentials(mut self, user: Option<&str>, password: impl Into<String>) -> Self {
         self.sentinel_user = Some((user.map(str::to_owned), password.into()));
         self
@@ -101,6 +172,16 @@ impl RedisStoreBuilder {
     /// It costs a round trip to the replicas per operation, and the store's connections: an operation that waits has one to
     /// itself, 32 for each server. Together with the [response timeout](Self::response_timeout), `timeout` should stay below
     /// what the engine grants a store call (a second, unless said otherwise).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::store::RedisStore;
+    ///
+    /// let builder =
+    ///     RedisStore::builder("redis+sentinel://one,two,three/shop").wait_replicas(2, Duration::from_millis(200));
+    /// ```
     pub fn wait_replicas(mut self, replicas: usize, timeout: Duration) -> Self {
         self.wait = (replicas > 0).then_some(Wait { replicas, timeout });
         self
@@ -115,6 +196,16 @@ impl RedisStoreBuilder {
     /// # Errors
     /// [`RedisConnectError`], when the URL cannot be used, when a server cannot be reached or refuses the password, or when
     /// it will not do.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::{RedisConnectError, RedisStore};
+    ///
+    /// # async fn example() -> Result<RedisStore, RedisConnectError> {
+    /// RedisStore::builder("redis://:secret@cache:6379/2").connect().await
+    /// # }
+    /// ```
     pub async fn connect(self) -> Result<RedisStore, RedisConnectError> {
         let target = Target::read(&self.url)?;
         let (address, within) = (target.address(), self.response_timeout.saturating_mul(10));

@@ -119,11 +119,29 @@ impl RedisStore {
     ///
     /// # Errors
     /// As [`RedisStoreBuilder::connect`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::{RedisConnectError, RedisStore};
+    ///
+    /// # async fn example() -> Result<RedisStore, RedisConnectError> {
+    /// RedisStore::connect("redis://cache").await
+    /// # }
+    /// ```
     pub async fn connect(url: impl Into<String>) -> Result<Self, RedisConnectError> {
         Self::builder(url).connect().await
     }
 
     /// Settings of your own for what is at `url`.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::RedisStore;
+    ///
+    /// let builder = RedisStore::builder("redis://cache").prefix("shop:idem:");
+    /// ```
     pub fn builder(url: impl Into<String>) -> RedisStoreBuilder {
         RedisStoreBuilder::new(url)
     }

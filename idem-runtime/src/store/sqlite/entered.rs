@@ -13,9 +13,8 @@ use tokio::sync::oneshot;
 use super::fault::{Fault, store_error};
 use super::guard::SAVEPOINT;
 use super::row::{Found, Owned, Prepared};
-use super::writer::{Answer, Desk};
+use super::writer::{Answer, Desk, once_committed};
 use crate::digest::RecordKey;
-use crate::store::stored::State;
 use crate::store::{Committed, OwnerToken, StoreError, Writes};
 
 /// Statements of the handler's; they give their result to it themselves.
@@ -110,12 +109,7 @@ impl Entered {
         if !matches!(result, Ok(Committed::Yes)) {
             undo(&desk.db);
         }
-        Box::new(move |committed| {
-            drop(answer.send(match committed {
-                Ok(()) => result,
-                Err(fault) => Err(fault.into_store_error()),
-            }));
-        })
+        Box::new(move |committed| drop(answer.send(once_committed(result, committed))))
     }
 
     fn close(&self, desk: &Desk, writes: Writes, record: Option<Prepared>) -> Result<Committed, StoreError> {
@@ -126,10 +120,7 @@ impl Entered {
         if let Some(keyed) = &self.keyed {
             let now = clock.now();
             // Whoever lost the claim has written nothing.
-            let Some(owned) = Owned::find(db, keyed.key, keyed.owner, now)?.filter(|owned| owned.state == State::Held)
-            else {
-                return Ok(Committed::No);
-            };
+            let Some(owned) = Owned::held(db, keyed.key, keyed.owner, now)? else { return Ok(Committed::No) };
             match record {
                 Some(record) => record.record(db, &owned, now)?,
                 None => keyed.end(db, &owned)?,
@@ -148,9 +139,9 @@ impl Keyed {
 
     /// Ends the claim, if it is still its owner's, of a transaction that has left nothing.
     pub(super) fn give_back(&self, desk: &Desk) -> Result<(), StoreError> {
-        match Owned::find(&desk.db, self.key, self.owner, desk.clock.now())? {
-            Some(owned) if owned.state == State::Held => self.end(&desk.db, &owned),
-            _ => Ok(()),
+        match Owned::held(&desk.db, self.key, self.owner, desk.clock.now())? {
+            Some(owned) => self.end(&desk.db, &owned),
+            None => Ok(()),
         }
     }
 
@@ -165,9 +156,9 @@ impl Keyed {
 
 /// Removes a claim, if it is still its owner's.
 pub(super) fn release(desk: &Desk, key: RecordKey, owner: OwnerToken) -> Result<bool, StoreError> {
-    match Owned::find(&desk.db, key, owner, desk.clock.now())? {
-        Some(owned) if owned.state == State::Held => owned.remove(&desk.db).map(|()| true),
-        _ => Ok(false),
+    match Owned::held(&desk.db, key, owner, desk.clock.now())? {
+        Some(owned) => owned.remove(&desk.db).map(|()| true),
+        None => Ok(false),
     }
 }
 

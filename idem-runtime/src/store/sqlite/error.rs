@@ -1,6 +1,18 @@
 use std::path::PathBuf;
 
 /// Why statements in a transaction of a [`SqliteStore`](super::SqliteStore) gave nothing.
+///
+/// # Examples
+///
+/// ```
+/// use idem_runtime::rusqlite::ErrorCode;
+/// use idem_runtime::store::SqliteError;
+///
+/// /// Whether the row was there before.
+/// fn is_repeated(error: &SqliteError) -> bool {
+///     matches!(error, SqliteError::Sqlite(error) if error.sqlite_error_code() == Some(ErrorCode::ConstraintViolation))
+/// }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SqliteError {
@@ -16,6 +28,19 @@ pub enum SqliteError {
 }
 
 /// Why a [`SqliteStore`](super::SqliteStore) could not be opened.
+///
+/// # Examples
+///
+/// ```
+/// use idem_runtime::store::SqliteStore;
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let folder = tempfile::tempdir()?;
+/// let refused = SqliteStore::open(folder.path()).unwrap_err();
+/// assert!(refused.to_string().ends_with("cannot be opened: it is a folder; name a file in it"));
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SqliteOpenError {
@@ -27,9 +52,21 @@ pub enum SqliteOpenError {
         /// What stands in the way, and what to do.
         reason: &'static str,
     },
-    /// The file or its folder cannot be written to.
-    #[error("the SQLite database {} is read-only: give this process the right to write the file and its folder", path.display())]
+    /// This process has not the right to write the file, or to make files beside it in its folder.
+    #[error(
+        "the SQLite database {} is read-only: give this process the right to read and write the file and its folder, or \
+         name another file", path.display()
+    )]
     ReadOnly {
+        /// The file.
+        path: PathBuf,
+    },
+    /// Nobody can write where the file is, or would be.
+    #[error(
+        "the SQLite database {} is on a read-only file system: mount that for writing (`mount -o remount,rw`), or name a \
+         file on another", path.display()
+    )]
+    ReadOnlyFileSystem {
         /// The file.
         path: PathBuf,
     },

@@ -18,8 +18,10 @@ pub(super) enum Fault {
     Column,
     /// The thread that works on the database has ended.
     Stopped,
-    /// What was to be committed together was undone by another's failure.
+    /// What was to be committed together was undone by the failure of one of those who wanted it.
     Undone,
+    /// What one wanted alone was undone by its own failure, which says more.
+    Failed,
 }
 
 impl Fault {
@@ -27,6 +29,7 @@ impl Fault {
         let reason = match self {
             Self::Column => return StoreError::corrupt("a column is missing, or of another type"),
             Self::Stopped => "the thread that works on the database has ended",
+            Self::Failed => "SQLite failed, and undid what was written",
             Self::Undone => "what was to be committed at the same time failed, and was undone",
             Self::Sqlite(error) => match error.code {
                 ErrorCode::DiskFull | ErrorCode::TooBig | ErrorCode::OutOfMemory => return StoreError::Full,
@@ -35,10 +38,18 @@ impl Fault {
                 }
                 ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked => "another connection keeps the database locked",
                 ErrorCode::ReadOnly => "the database cannot be written to",
+                ErrorCode::SystemIoFailure => "the disk of the database failed, or has become read-only",
                 _ => "SQLite failed",
             },
         };
         StoreError::Unavailable { reason: reason.to_owned(), source: Some(Box::new(self)) }
+    }
+
+    /// As it is told to those of whom any may have caused it, or none. Whoever hears that there is no room for an answer gives
+    /// the answer up.
+    pub(super) fn among_others(self) -> Self {
+        let gives_up = matches!(self.into_store_error(), StoreError::Full);
+        if gives_up || self == Self::Failed { Self::Undone } else { self }
     }
 }
 
@@ -59,6 +70,7 @@ impl fmt::Display for Fault {
             Self::Column => f.write_str("a column is not what it should be"),
             Self::Stopped => f.write_str("stopped"),
             Self::Undone => f.write_str("undone"),
+            Self::Failed => f.write_str("failed"),
         }
     }
 }
@@ -68,4 +80,16 @@ impl Error for Fault {}
 /// For what is called with `?` in an operation.
 pub(super) fn store_error(error: rusqlite::Error) -> StoreError {
     Fault::from(error).into_store_error()
+}
+
+/// What a change fails with.
+pub(super) trait Failure: From<StoreError> + Send + 'static {
+    /// As [`Fault::among_others`].
+    fn among_others(self) -> Self;
+}
+
+impl Failure for StoreError {
+    fn among_others(self) -> Self {
+        if matches!(self, Self::Full) { Fault::Undone.into_store_error() } else { self }
+    }
 }

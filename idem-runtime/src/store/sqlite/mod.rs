@@ -1,18 +1,17 @@
 //! The store in a SQLite file: no server, and nothing lost when the process or the machine goes down.
 
 use std::fmt;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use rusqlite::Connection;
 use tokio::sync::oneshot;
 
 use super::stored::{State, Stored};
 use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
 
+mod beside;
 mod builder;
 mod clock;
 mod entered;
@@ -29,8 +28,7 @@ pub use builder::{SqliteStoreBuilder, Synchronous};
 use clock::{Clock, Now};
 use entered::Claimed;
 pub use error::{SqliteError, SqliteOpenError};
-use fault::{Fault, store_error};
-use guard::SAVEPOINT;
+use fault::{Failure, Fault};
 use reader::Readers;
 use row::{Found, Owned, Prepared};
 pub use transaction::RusqliteTransaction;
@@ -51,8 +49,9 @@ use writer::{Desk, Survives, Writer};
 ///   ended. Records end by the wall clock.
 /// - Another connection that keeps the database locked is waited for, for at most half of the
 ///   [response timeout](SqliteStoreBuilder::response_timeout); then requests are refused with 503, and nothing runs.
-/// - Finished requests are replayed also while nothing can be written, on a full disk for instance. Like PostgreSQL it cannot
-///   promise that a running request is recorded on a full disk.
+/// - Finished requests are replayed also while nothing can be written, on a disk that is full or has become read-only; new
+///   ones are refused with 503. Like PostgreSQL it cannot promise that a running request is recorded meanwhile: that is tried
+///   again until its lease ends, and it answers then.
 /// - Rows that have ended are removed a few at a time with other changes, and by [`sweep`](Self::sweep). Their place in the
 ///   file is used again; the file does not shrink.
 /// - A handler can write in the record's own transaction: see [`Transaction`](crate::Transaction). SQLite has one lock for
@@ -99,90 +98,35 @@ impl SqliteStore {
     ///
     /// # Errors
     /// As [`SqliteStoreBuilder::open`].
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::store::SqliteStore;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let folder = tempfile::tempdir()?;
+    /// # let file = folder.path().join("shop.db");
+    /// let store = SqliteStore::open(file)?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn open(file: impl AsRef<Path>) -> Result<Self, SqliteOpenError> {
         Self::builder(file).open()
     }
 
     /// Settings of your own for the database in this file.
-    pub fn builder(file: impl AsRef<Path>) -> SqliteStoreBuilder {
-        SqliteStoreBuilder::new(file.as_ref())
-    }
-
-    /// Writes to the database beside the store: what an application needs that has no other connection to it.
-    ///
-    /// All statements are committed together, on the thread that writes and in the same commit with whatever else has come;
-    /// if they give an error, nothing of them is. What [`RusqliteTransaction::call`] says of statements holds here too.
-    ///
-    /// # Errors
-    /// [`SqliteError::Sqlite`] with what the statements failed with; [`SqliteError::Ended`], when they could not be committed.
-    ///
-    /// # Panics
-    /// As `statements` does. Nothing is written then.
     ///
     /// # Examples
     ///
     /// ```
-    /// # #[tokio::main(flavor = "current_thread")]
-    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    /// # let folder = tempfile::tempdir()?;
-    /// # let file = folder.path().join("shop.db");
-    /// let store = idem_runtime::store::SqliteStore::open(file)?;
-    /// store.write(|db| db.execute_batch("CREATE TABLE IF NOT EXISTS charges (cents INTEGER NOT NULL)")).await?;
-    /// store.write(|db| db.execute("INSERT INTO charges VALUES (?1)", [499])).await?;
-    /// let total: i64 = store.read(|db| db.query_row("SELECT sum(cents) FROM charges", [], |row| row.get(0))).await?;
-    /// assert_eq!(total, 499);
-    /// # Ok(())
-    /// # }
+    /// use std::time::Duration;
+    /// use idem_runtime::store::SqliteStore;
+    ///
+    /// let builder = SqliteStore::builder("shop.db").hold(Duration::from_secs(2));
     /// ```
-    pub async fn write<T, F>(&self, statements: F) -> Result<T, SqliteError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    {
-        let hold = self.inner.hold;
-        let work = move |desk: &Desk| {
-            desk.db.execute_batch(&format!("SAVEPOINT {SAVEPOINT}")).map_err(store_error)?;
-            let result = desk.guard.watch(hold, || catch_unwind(AssertUnwindSafe(|| statements(&desk.db))));
-            match &result {
-                Ok(Ok(_)) => desk.db.execute_batch(&format!("RELEASE {SAVEPOINT}")).map_err(store_error)?,
-                _ => entered::undo(&desk.db),
-            }
-            Ok(result)
-        };
-        match self.change(Survives::Machine, work).await {
-            Ok(Ok(result)) => result.map_err(SqliteError::Sqlite),
-            Ok(Err(panic)) => resume_unwind(panic),
-            Err(error) => {
-                tracing::warn!(%error, "statements could not be committed");
-                Err(SqliteError::Ended)
-            }
-        }
-    }
-
-    /// Reads from the database beside the store, on one of the threads that read. They are few: see
-    /// [`readers`](SqliteStoreBuilder::readers).
-    ///
-    /// Each statement sees what is committed when it begins. Statements that write are refused.
-    ///
-    /// # Errors
-    /// [`SqliteError::Sqlite`] with what the statements failed with.
-    ///
-    /// # Panics
-    /// As `statements` does.
-    pub async fn read<T, F>(&self, statements: F) -> Result<T, SqliteError>
-    where
-        T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    {
-        let (answer, answered) = oneshot::channel();
-        self.inner.readers.send(Box::new(move |db, _| {
-            drop(answer.send(catch_unwind(AssertUnwindSafe(|| statements(db)))));
-        }));
-        match answered.await {
-            Ok(Ok(result)) => result.map_err(SqliteError::Sqlite),
-            Ok(Err(panic)) => resume_unwind(panic),
-            Err(_) => Err(SqliteError::Ended),
-        }
+    pub fn builder(file: impl AsRef<Path>) -> SqliteStoreBuilder {
+        SqliteStoreBuilder::new(file.as_ref())
     }
 
     /// Removes records and abandoned claims that have ended, until none is left, and says how many rows they were.
@@ -214,11 +158,11 @@ impl SqliteStore {
     }
 
     /// Waits for an answer, but not behind a handler that keeps the thread for itself, or a lock that nobody gives up.
-    async fn answered<T>(&self, waiting: oneshot::Receiver<Result<T, StoreError>>) -> Result<T, StoreError> {
+    async fn answered<T, E: From<StoreError>>(&self, waiting: oneshot::Receiver<Result<T, E>>) -> Result<T, E> {
         let within = self.inner.response_timeout;
         match tokio::time::timeout(within, waiting).await {
-            Ok(answer) => answer.unwrap_or_else(|_| Err(Fault::Stopped.into_store_error())),
-            Err(_) => Err(StoreError::TimedOut(within)),
+            Ok(answer) => answer.unwrap_or_else(|_| Err(Fault::Stopped.into_store_error().into())),
+            Err(_) => Err(StoreError::TimedOut(within).into()),
         }
     }
 
@@ -231,11 +175,15 @@ impl SqliteStore {
         self.inner.hold.min(lease)
     }
 
-    async fn change<T: Send + 'static>(
+    async fn change<T, E>(
         &self,
         survives: Survives,
-        change: impl FnOnce(&Desk) -> Result<T, StoreError> + Send + 'static,
-    ) -> Result<T, StoreError> {
+        change: impl FnOnce(&Desk) -> Result<T, E> + Send + 'static,
+    ) -> Result<T, E>
+    where
+        T: Send + 'static,
+        E: Failure,
+    {
         let (answer, waiting) = oneshot::channel();
         self.writer().change(survives, answer, change);
         self.answered(waiting).await
@@ -330,9 +278,9 @@ impl Store for SqliteStore {
         let claim = *claim;
         self.change(Survives::Process, move |desk| {
             let now = desk.clock.now();
-            match Owned::find(&desk.db, claim.key, claim.owner, now)? {
-                Some(owned) if owned.state == State::Held => owned.renew(&desk.db, &claim, now).map(|()| Hold::Held),
-                _ => Ok(Hold::Lost),
+            match Owned::held(&desk.db, claim.key, claim.owner, now)? {
+                Some(owned) => owned.renew(&desk.db, &claim, now).map(|()| Hold::Held),
+                None => Ok(Hold::Lost),
             }
         })
         .await

@@ -119,6 +119,16 @@ impl Owned {
         Ok((!times.is_over(owned.state, owned.ttl, now)).then_some(owned))
     }
 
+    /// The same, if it is a claim still.
+    pub(super) fn held(
+        db: &Connection,
+        key: RecordKey,
+        owner: OwnerToken,
+        now: Now,
+    ) -> Result<Option<Self>, StoreError> {
+        Ok(Self::find(db, key, owner, now)?.filter(|owned| owned.state == State::Held))
+    }
+
     pub(super) fn remove(&self, db: &Connection) -> Result<(), StoreError> {
         let mut delete = db.prepare_cached("DELETE FROM idem_records WHERE rowid = ?1").map_err(store_error)?;
         delete.execute([self.id]).map(drop).map_err(store_error)

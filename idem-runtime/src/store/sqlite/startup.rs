@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags, ffi};
 
 use super::error::SqliteOpenError;
 use super::guard;
@@ -14,6 +14,8 @@ pub(super) const SCHEMA_SQL: &str = include_str!("schema.sql");
 
 /// The version of what [`SCHEMA_SQL`] makes.
 const SCHEMA_VERSION: i64 = 1;
+
+const DISK_FULL: &str = "the disk is full: make room on it, or name a file on another";
 
 /// Above the number of the store's own statements, with room for the application's.
 const PREPARED_STATEMENTS: usize = 64;
@@ -84,14 +86,27 @@ impl Startup<'_> {
     pub(super) fn failed(&self, source: rusqlite::Error) -> SqliteOpenError {
         let path = self.path.to_owned();
         match source.sqlite_error_code() {
+            Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied | ErrorCode::CannotOpen)
+                if is_on_read_only_file_system(&path) =>
+            {
+                SqliteOpenError::ReadOnlyFileSystem { path }
+            }
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => SqliteOpenError::ReadOnly { path },
             Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => SqliteOpenError::NotADatabase { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => SqliteOpenError::Locked { path },
-            Some(ErrorCode::DiskFull) => SqliteOpenError::CannotOpen { path, reason: "the disk is full" },
+            Some(ErrorCode::DiskFull) => SqliteOpenError::CannotOpen { path, reason: DISK_FULL },
+            // The index of the log could not be made as large as it has to be.
+            Some(ErrorCode::SystemIoFailure) if extended_code(&source) == Some(ffi::SQLITE_IOERR_SHMSIZE) => {
+                SqliteOpenError::CannotOpen { path, reason: DISK_FULL }
+            }
             Some(ErrorCode::CannotOpen) => SqliteOpenError::CannotOpen { reason: reason(&path), path },
             _ => SqliteOpenError::Failed { path, source },
         }
     }
+}
+
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
 }
 
 /// Why SQLite may not have been able to open a file.
@@ -99,8 +114,29 @@ fn reason(path: &Path) -> &'static str {
     if path.is_dir() {
         return "it is a folder; name a file in it";
     }
-    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        Some(folder) if !folder.exists() => "its folder does not exist; make it first",
-        _ => "give this process the right to read and write the file and its folder",
+    match folder_of(path) {
+        folder if !folder.exists() => "its folder does not exist; make it first",
+        folder if !folder.is_dir() => "what should be its folder is a file; name another",
+        _ => "give this process the right to read and write the file and its folder, or name another file",
     }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
+/// Whether the file, or else the folder that it would be made in, cannot be written to by anybody.
+///
+/// It is asked for, and not tried: to close a file takes every lock on it from this process, those of the application's
+/// own connections too (<https://www.sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled_by_a_separate_thread_doing_close_>).
+#[cfg(unix)]
+fn is_on_read_only_file_system(path: &Path) -> bool {
+    use rustix::fs::{Access, access};
+    use rustix::io::Errno;
+    [path, folder_of(path)].into_iter().any(|place| access(place, Access::WRITE_OK) == Err(Errno::ROFS))
+}
+
+#[cfg(not(unix))]
+fn is_on_read_only_file_system(_: &Path) -> bool {
+    false
 }

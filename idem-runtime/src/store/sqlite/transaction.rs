@@ -22,7 +22,7 @@ use crate::store::{
 /// An open transaction of a [`SqliteStore`].
 ///
 /// Nothing is locked before its first [`call`](Self::call). From then on until it ends **nobody else writes to the
-/// database**: first do what takes long, then write, then return.
+/// database**: first do what takes long, then write, then return. How it is used stands at [`call`](Self::call).
 pub struct RusqliteTransaction {
     writer: Writer,
     keyed: Option<Keyed>,

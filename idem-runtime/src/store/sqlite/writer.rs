@@ -10,13 +10,15 @@ use tokio::sync::oneshot;
 
 use super::clock::Clock;
 use super::entered::Entered;
-use super::fault::Fault;
+use super::fault::{Failure, Fault};
 use super::guard::Guard;
 use super::row;
-use crate::store::StoreError;
 
 /// How many answers may wait for one commit.
 const MOST: usize = 512;
+
+/// So many jobs at most are committed one by one after a commit of several has failed: each of them costs a flush.
+const ALONE: usize = 32;
 
 /// So many rows are looked for to be removed, for each job: more than a job adds.
 const SWEPT_PER_JOB: usize = 2;
@@ -76,29 +78,34 @@ impl Job {
     }
 }
 
-struct Asked<T, F> {
-    change: F,
-    answer: oneshot::Sender<Result<T, StoreError>>,
+/// What is answered when it is certain. Whoever failed by itself is told of that, unless it may have been for the others.
+pub(super) fn once_committed<T, E: Failure>(result: Result<T, E>, committed: Result<(), Fault>) -> Result<T, E> {
+    match (result, committed) {
+        (Err(error), Err(Fault::Undone)) => Err(error.among_others()),
+        (Ok(_), Err(fault)) => Err(fault.into_store_error().into()),
+        (result, _) => result,
+    }
 }
 
-impl<T, F> Change for Asked<T, F>
+struct Asked<T, E, F> {
+    change: F,
+    answer: oneshot::Sender<Result<T, E>>,
+}
+
+impl<T, E, F> Change for Asked<T, E, F>
 where
     T: Send + 'static,
-    F: FnOnce(&Desk) -> Result<T, StoreError> + Send,
+    E: Failure,
+    F: FnOnce(&Desk) -> Result<T, E> + Send,
 {
     fn make(self: Box<Self>, desk: &Desk) -> Answer {
         let Self { change, answer } = *self;
         let result = change(desk);
-        Box::new(move |committed| {
-            drop(answer.send(match committed {
-                Ok(()) => result,
-                Err(fault) => Err(fault.into_store_error()),
-            }));
-        })
+        Box::new(move |committed| drop(answer.send(once_committed(result, committed))))
     }
 
     fn refuse(self: Box<Self>, fault: Fault) {
-        drop(self.answer.send(Err(fault.into_store_error())));
+        drop(self.answer.send(Err(fault.into_store_error().into())));
     }
 }
 
@@ -112,7 +119,7 @@ impl Writer {
     /// Starts the thread.
     pub(super) fn start(desk: Desk, level: Level) -> std::io::Result<Self> {
         let (jobs, asked) = channel();
-        let thread = Thread { desk, level, asked, next: None, to_sweep: 0 };
+        let thread = Thread { desk, level, asked, next: None, alone: 0, to_sweep: 0 };
         std::thread::Builder::new().name("idem-sqlite-writer".to_owned()).spawn(move || thread.run())?;
         Ok(Self { jobs })
     }
@@ -122,12 +129,15 @@ impl Writer {
     }
 
     /// Makes a change, and gives its result to whoever waits for it when it is committed.
-    pub(super) fn change<T: Send + 'static>(
+    pub(super) fn change<T, E>(
         &self,
         survives: Survives,
-        answer: oneshot::Sender<Result<T, StoreError>>,
-        change: impl FnOnce(&Desk) -> Result<T, StoreError> + Send + 'static,
-    ) {
+        answer: oneshot::Sender<Result<T, E>>,
+        change: impl FnOnce(&Desk) -> Result<T, E> + Send + 'static,
+    ) where
+        T: Send + 'static,
+        E: Failure,
+    {
         // If it cannot be sent, `answer` is dropped with it, and that is noticed.
         let _ = self.send(Job::Change(survives, Box::new(Asked { change, answer })));
     }
@@ -150,6 +160,8 @@ struct Thread {
     asked: Receiver<Job>,
     /// One that has come, and is for the next commit.
     next: Option<Job>,
+    /// So many of the next commits are of one job each: see [`fail`](Self::fail).
+    alone: usize,
     to_sweep: usize,
 }
 
@@ -158,42 +170,63 @@ impl Thread {
         while let Some(first) = self.next.take().or_else(|| self.asked.recv().ok()) {
             // What has come by now decides how this commit has to be made: that cannot be changed once it has begun.
             let mut batch = vec![first];
-            batch.extend(self.asked.try_iter().take(MOST - 1));
+            batch.extend(self.asked.try_iter().take(self.most() - 1));
             let survives = batch.iter().map(Job::survives).max().unwrap_or(Survives::Machine);
             self.commit(batch, survives);
         }
     }
 
     fn commit(&mut self, batch: Vec<Job>, survives: Survives) {
+        let most = self.most();
+        self.alone = self.alone.saturating_sub(1);
         if let Err(fault) = self.begin(survives) {
-            batch.into_iter().for_each(|job| job.refuse(fault));
+            batch.into_iter().for_each(|job| job.refuse(fault.among_others()));
             return;
         }
         let mut answers = Vec::with_capacity(batch.len());
         let mut batch = batch.into_iter();
-        while let Some(job) = batch.next().or_else(|| self.one_more(survives, answers.len())) {
+        while let Some(job) = batch.next().or_else(|| self.one_more(survives, most.saturating_sub(answers.len()))) {
             answers.extend(self.work(job));
             if self.desk.db.is_autocommit() {
                 // SQLite undoes the whole transaction where it cannot go on, on a full disk for instance.
-                answers.drain(..).for_each(|answer: Answer| answer(Err(Fault::Undone)));
+                self.fail(std::mem::take(&mut answers), Fault::Failed);
                 if let Err(fault) = self.begin(survives) {
-                    batch.for_each(|job| job.refuse(fault));
+                    batch.for_each(|job| job.refuse(fault.among_others()));
                     return;
                 }
             }
         }
         self.sweep(answers.len());
-        let committed = self.desk.db.execute_batch("COMMIT").map_err(Fault::from);
-        if let Err(fault) = committed {
-            tracing::error!(%fault, "a commit failed; nothing in it is answered as done");
-            self.roll_back();
+        match self.desk.db.execute_batch("COMMIT").map_err(Fault::from) {
+            Ok(()) => answers.into_iter().for_each(|answer| answer(Ok(()))),
+            Err(fault) => {
+                tracing::error!(%fault, "a commit failed; nothing in it is answered as done");
+                self.roll_back();
+                self.fail(answers, fault);
+            }
         }
-        answers.into_iter().for_each(|answer| answer(committed));
+    }
+
+    /// Says that nothing was kept. Where that were several, whose fault it was shows when each tries again by itself.
+    fn fail(&mut self, answers: Vec<Answer>, fault: Fault) {
+        let fault = match answers.len() {
+            0 | 1 => fault,
+            several => {
+                self.alone = several.min(ALONE);
+                fault.among_others()
+            }
+        };
+        answers.into_iter().for_each(|answer| answer(Err(fault)));
+    }
+
+    /// How many answers may wait for the next commit.
+    fn most(&self) -> usize {
+        if self.alone == 0 { MOST } else { 1 }
     }
 
     /// Another one that has come meanwhile, and asks no more of this commit than it gives.
-    fn one_more(&mut self, survives: Survives, so_far: usize) -> Option<Job> {
-        if so_far >= MOST || self.next.is_some() {
+    fn one_more(&mut self, survives: Survives, room: usize) -> Option<Job> {
+        if room == 0 || self.next.is_some() {
             return None;
         }
         let job = self.asked.try_recv().ok()?;
