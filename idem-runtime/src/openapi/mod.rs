@@ -31,11 +31,11 @@
 //! # Ok::<(), serde_json::Error>(())
 //! ```
 //!
-//! What the handler's own attribute says stays, and goes first: a response of the same status replaces the one of this
-//! module, and a parameter of the same name and place is not described a second time. That is for an application that
-//! [renders refusals itself](crate::IdempotencyBuilder::render_refusals), and for a handler with a 409 or a 422 of its own
-//! (the one of axum's `Json`, say): there, the description speaks of both. A parameter that comes from a type in
-//! `params(..)` cannot be seen, so it is described twice.
+//! What the handler's own attribute says wins: a response of the same status replaces the one of this module, and a
+//! parameter of the same name and place is not described a second time. So an application that
+//! [renders refusals itself](crate::IdempotencyBuilder::render_refusals) describes them itself, and a handler with a 409
+//! or a 422 of its own (axum's `Json` has a 422, say) writes one description for both. A parameter that comes from a type
+//! in `params(..)` cannot be seen, and would be described twice.
 //!
 //! # The other way round
 //!
