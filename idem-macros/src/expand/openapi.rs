@@ -149,9 +149,9 @@ enum Position {
 /// Finds `name(..)` at the begin of an argument. Of two, utoipa takes the last.
 fn position(tokens: &[TokenTree], name: &str) -> Position {
     let begins = |at: &usize| *at == 0 || is_comma(&tokens[at - 1]);
-    let found =
+    let mut found =
         (0..tokens.len()).filter(begins).filter(|at| matches!(&tokens[*at], TokenTree::Ident(word) if word == name));
-    match found.last() {
+    match found.next_back() {
         None => Position::Absent,
         Some(at) if tokens.get(at + 1).and_then(group).is_some() => Position::At(at + 1),
         Some(_) => Position::Malformed,
