@@ -89,7 +89,7 @@ impl Contract {
 
     /// Whether no request runs without a key. The scope is asked for only where there is one.
     const fn has_to_have_a_key(&self) -> bool {
-        matches!(self.key, KeySource::Path(_)) || matches!(self.missing, Missing::Refuse(_))
+        matches!(self.missing, Missing::Refuse(_))
     }
 
     /// The codes of each status. Not `misconfigured`, which is a mistake of the server's that nobody builds upon.
