@@ -62,8 +62,6 @@ pub async fn create(
         .await
 }
 #[cfg(feature = "server")]
-#[doc(hidden)]
-#[allow(dead_code, non_camel_case_types)]
 struct __idempotency_create;
 #[cfg(feature = "server")]
 impl crate::runtime::__private::openapi::HasContract for __idempotency_create {
