@@ -78,7 +78,8 @@ use proc_macro::TokenStream;
 /// - The body runs as one future, which is `Send + 'static` as in plain Axum. If the client goes away, the future is
 ///   carried to its end, so that its outcome is recorded.
 /// - `#[tracing::instrument]` stands above `#[idempotent]`, because below it would log the guarded arguments.
-///   `#[debug_handler]` and `#[utoipa::path]` may stand on either side.
+///   `#[debug_handler]` and `#[utoipa::path]` may stand on either side; with the feature `utoipa` of idem-runtime, a
+///   `#[utoipa::path]` below it documents the key and the refusals too.
 ///
 /// # Errors
 ///

@@ -28,6 +28,7 @@
 //! | `cache` | no | `CachedStore`: finished requests are replayed from memory, without a round trip |
 //! | `encryption` | no | `EncryptedStore`: recorded answers are encrypted before a store sees them |
 //! | `preconditions` | no | `IfMatch`: 412 and 428 behind the replay; `Created`: 201 with `Location` and `ETag` |
+//! | `utoipa` | no | a handler with `#[utoipa::path]` documents its key and its refusals: `openapi`; for utoipa 6 |
 //! | `conformance` | no | the suite that judges a [`Store`] |
 //!
 //! # What is guaranteed
@@ -52,6 +53,8 @@ mod engine;
 pub mod guide;
 pub mod http;
 mod idempotency;
+#[cfg(feature = "utoipa")]
+pub mod openapi;
 pub mod store;
 
 pub use connect::ConnectError;
@@ -172,4 +175,6 @@ pub mod __private {
     pub use crate::http::state::{
         ProvidesIdempotency, body_argument, last_argument, leading_argument, state_provides_idempotency,
     };
+    #[cfg(feature = "utoipa")]
+    pub use crate::openapi::contract as openapi;
 }

@@ -5,6 +5,7 @@
 
 mod checks;
 mod evaluate;
+mod openapi;
 mod output;
 mod pattern;
 mod rebind;
@@ -95,7 +96,9 @@ pub(crate) fn expand(handler: &Handler) -> TokenStream {
     };
     let mut whole = Group::new(body.delimiter(), content);
     whole.set_span(own_at(body.span()));
-    quote!(#(#attributes)* #visibility #emitted #whole)
+    let openapi::Documented { attributes, contract } =
+        openapi::documented(attributes, signature, policy, http, &hidden);
+    quote!(#(#attributes)* #visibility #emitted #whole #contract)
 }
 
 /// A call that is shown to the user at `place`.

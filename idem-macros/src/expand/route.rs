@@ -14,35 +14,14 @@ pub(super) fn route(policy: &Policy, http: &Http, hidden: &TokenStream) -> Token
     let own = own();
     let operation = option(policy.operation.as_ref());
     let (ttl, lease) = (duration(policy.ttl, hidden), duration(policy.lease, hidden));
-    let key = match &policy.key {
-        Key::Source(Source::Header(name)) => quote_spanned!(own=> Header(#name)),
-        Key::Source(Source::Path(name)) => quote_spanned!(own=> Path(#name)),
-        Key::Source(Source::Query(name)) => quote_spanned!(own=> Query(#name)),
-        Key::Source(Source::Body(pointer)) => quote_spanned!(own=> Body(#pointer)),
-        Key::Expression(_) => quote_spanned!(own=> Arguments),
-    };
-    let scope = match &policy.scope {
-        Scope::None => quote_spanned!(own=> None),
-        Scope::Header(name) => quote_spanned!(own=> Header(#name)),
-        Scope::Expression(_) => quote_spanned!(own=> Arguments),
-    };
-    let missing = match http.missing {
-        Missing::Execute => quote_spanned!(own=> Execute),
-        Missing::Refuse(status) => {
-            let status = Literal::u16_unsuffixed(status);
-            quote_spanned!(own=> Refuse(#status))
-        }
-    };
+    let (key, scope, missing) = (key(&policy.key), scope(&policy.scope), missing(http.missing));
     let replay_status = option(http.replay_status.map(Literal::u16_unsuffixed));
     let record = match &http.record {
         Record::Success => quote_spanned!(own=> Success),
         Record::Final => quote_spanned!(own=> Final),
         Record::Chosen(function) => quote_spanned!(own=> Chosen(#function)),
     };
-    let on_failure = match policy.on_failure {
-        OnFailure::Retry => quote_spanned!(own=> Retry),
-        OnFailure::Keep => quote_spanned!(own=> Keep),
-    };
+    let on_failure = on_failure(policy.on_failure);
     let in_flight = match policy.in_flight {
         InFlight::Reject => quote_spanned!(own=> Reject),
         InFlight::Wait(time) => {
@@ -75,6 +54,49 @@ pub(super) fn route(policy: &Policy, http: &Http, hidden: &TokenStream) -> Token
             };
             &__ROUTE
         }
+    }
+}
+
+/// The variant of `KeySource`.
+pub(super) fn key(key: &Key) -> TokenStream {
+    let own = own();
+    match key {
+        Key::Source(Source::Header(name)) => quote_spanned!(own=> Header(#name)),
+        Key::Source(Source::Path(name)) => quote_spanned!(own=> Path(#name)),
+        Key::Source(Source::Query(name)) => quote_spanned!(own=> Query(#name)),
+        Key::Source(Source::Body(pointer)) => quote_spanned!(own=> Body(#pointer)),
+        Key::Expression(_) => quote_spanned!(own=> Arguments),
+    }
+}
+
+/// The variant of `ScopeSource`.
+pub(super) fn scope(scope: &Scope) -> TokenStream {
+    let own = own();
+    match scope {
+        Scope::None => quote_spanned!(own=> None),
+        Scope::Header(name) => quote_spanned!(own=> Header(#name)),
+        Scope::Expression(_) => quote_spanned!(own=> Arguments),
+    }
+}
+
+/// The variant of `Missing`.
+pub(super) fn missing(missing: Missing) -> TokenStream {
+    let own = own();
+    match missing {
+        Missing::Execute => quote_spanned!(own=> Execute),
+        Missing::Refuse(status) => {
+            let status = Literal::u16_unsuffixed(status);
+            quote_spanned!(own=> Refuse(#status))
+        }
+    }
+}
+
+/// The variant of `OnFailure`.
+pub(super) fn on_failure(on_failure: OnFailure) -> TokenStream {
+    let own = own();
+    match on_failure {
+        OnFailure::Retry => quote_spanned!(own=> Retry),
+        OnFailure::Keep => quote_spanned!(own=> Keep),
     }
 }
 

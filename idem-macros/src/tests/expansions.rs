@@ -91,3 +91,15 @@ fn a_half_typed_handler() {
     assert!(expanded.contains("{ let total = order . ; if }"), "{expanded}");
     assert!(!expanded.contains("compile_error"), "{expanded}");
 }
+
+#[cfg(feature = "utoipa")]
+#[test]
+fn a_handler_in_a_document() {
+    expansion(
+        "utoipa",
+        r#"ttl = "1h", scope = "header:X-Tenant", missing = 428, on_failure = "keep", crate = crate::runtime"#,
+        "#[cfg(feature = \"server\")]
+#[utoipa::path(post, path = \"/orders\", params((\"page\" = u32, Query)), responses((status = 201, body = Order)))]
+pub async fn create() {}",
+    );
+}

@@ -4,6 +4,8 @@ mod any_attribute;
 mod expansions;
 mod function;
 mod jobs;
+#[cfg(feature = "utoipa")]
+mod openapi;
 mod options;
 mod properties;
 mod syntax;
