@@ -7,9 +7,10 @@
 //!                 └─ refused                  claim lost ─────┴─ replay or refused
 //! ```
 
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -270,7 +271,17 @@ impl Engine {
         limit: Duration,
         call: impl Future<Output = Result<T, StoreError>>,
     ) -> Result<T, StoreError> {
-        tokio::time::timeout(limit, call).await.unwrap_or(Err(StoreError::TimedOut(limit)))
+        in_time(limit, call).await.unwrap_or(Err(StoreError::TimedOut(limit)))
+    }
+}
+
+/// What `call` comes to, or `None` if it takes longer than `limit`. What is ready at once, from memory or a cache, needs
+/// no timer.
+async fn in_time<F: Future>(limit: Duration, call: F) -> Option<F::Output> {
+    let mut call = std::pin::pin!(call);
+    match poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
+        Poll::Ready(answer) => Some(answer),
+        Poll::Pending => tokio::time::timeout(limit, call).await.ok(),
     }
 }
 

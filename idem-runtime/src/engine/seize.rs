@@ -205,9 +205,9 @@ impl Engine {
             unreachable!("the last try returns")
         };
         let limit = self.limits.store_timeout;
-        match tokio::time::timeout(limit, tries).await {
-            Ok(answer) => answer,
-            Err(_) => Err(last_error.unwrap_or(StoreError::TimedOut(limit))),
+        match super::in_time(limit, tries).await {
+            Some(answer) => answer,
+            None => Err(last_error.unwrap_or(StoreError::TimedOut(limit))),
         }
     }
 }

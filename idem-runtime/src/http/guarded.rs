@@ -6,7 +6,7 @@ use axum::RequestExt as _;
 use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts as _, MatchedPath, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse as _, Response};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::{HeaderMap, Method, Uri, request};
 use http_body_util::BodyExt as _;
 
@@ -75,8 +75,8 @@ async fn buffer(
 ) -> Result<(Request, axum::extract::Request), Response> {
     // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
     let (mut parts, body) = request.with_limited_body().into_parts();
-    let body = match body.collect().await {
-        Ok(collected) => collected.to_bytes(),
+    let body = match whole(body).await {
+        Ok(body) => body,
         Err(error) => return Err(axum_rejection(error).await),
     };
     let execution = Execution::of_request(&mut parts);
@@ -93,6 +93,26 @@ async fn buffer(
         body: body.clone(),
     };
     Ok((request, axum::extract::Request::from_parts(parts, Body::from(body))))
+}
+
+/// All data of a body. One frame, as nearly every request has, is kept without a copy.
+async fn whole(mut body: Body) -> Result<Bytes, axum::Error> {
+    let mut first = Bytes::new();
+    let mut joined = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        match frame?.into_data() {
+            Ok(data) if first.is_empty() => first = data,
+            Ok(data) => {
+                if joined.is_empty() {
+                    joined.extend_from_slice(&first);
+                }
+                joined.extend_from_slice(&data);
+            }
+            // Trailers: no extractor of a body sees them.
+            Err(_) => {}
+        }
+    }
+    Ok(if joined.is_empty() { first } else { joined.freeze() })
 }
 
 /// The answer that axum itself gives to a body that breaks off or is over the limit.
