@@ -35,7 +35,9 @@ mod tests {
 
     fn heard(values: &[&str], own_date: Option<&str>) -> Option<u64> {
         let mut headers = HeaderMap::new();
-        values.iter().for_each(|value| drop(headers.append(header::RETRY_AFTER, value.parse().unwrap())));
+        for value in values {
+            headers.append(header::RETRY_AFTER, value.parse().unwrap());
+        }
         own_date.map(|date| headers.insert(header::DATE, date.parse().unwrap()));
         let noon = httpdate::parse_http_date(NOON).unwrap();
         retry_after(&headers, noon).map(|delay| delay.as_secs())
