@@ -38,7 +38,7 @@ pub trait Weather: Send + Sync + 'static {
     /// The fate of a try, by its path and query.
     fn fate(&self, target: &str) -> Fate;
 
-    /// The shop itself spoiled a try that should have passed: it is down, or answered 409 or 503.
+    /// A try that should have passed did not: the shop is down, or answered 409 or 503, or the client did not wait for it.
     fn spoiled(&self, _target: &str) {}
 }
 
@@ -101,7 +101,7 @@ async fn carry(mut client: TcpStream, shop: SocketAddr, weather: &impl Weather) 
     }
     let passes = matches!(fate, Fate::Passes | Fate::IsLate(_));
     let answer = request.ask(shop).await.unwrap_or_default();
-    if passes && is_refusal(&answer) {
+    if passes && (is_refusal(&answer) || is_gone(&client)) {
         weather.spoiled(&request.target);
     }
     match fate {
@@ -115,6 +115,11 @@ async fn carry(mut client: TcpStream, shop: SocketAddr, weather: &impl Weather) 
 /// Waits until the client hangs up.
 async fn until_gone(client: &mut TcpStream) -> std::io::Result<()> {
     client.read(&mut [0; 64]).await.map(drop)
+}
+
+/// Whether the client has hung up already. It sends nothing but its one request.
+fn is_gone(client: &TcpStream) -> bool {
+    !client.try_read(&mut [0]).is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
 }
 
 /// Of a shop that is down, there is nothing.
