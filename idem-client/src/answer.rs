@@ -48,7 +48,7 @@ pub(crate) async fn read(response: Response, method: &Method, whole: usize) -> R
         length += frame.data_ref().map_or(0, Bytes::len);
         read.push_back(frame);
     }
-    let code = (is_problem && is_whole).then(|| code(&read)).flatten();
+    let code = is_problem.then(|| code(&read)).flatten();
     // The one way to tell a response where it came from.
     if let Ok(with_url) = http::Response::builder().url(url).body(()) {
         parts.extensions.extend(with_url.into_parts().0.extensions);
@@ -122,13 +122,13 @@ mod tests {
 
     const PROBLEM: &str = r#"{"code":"in_progress"}"#;
 
-    struct Pieces(std::vec::IntoIter<&'static str>);
+    struct Pieces(VecDeque<&'static str>);
 
     impl futures_core::Stream for Pieces {
         type Item = Result<Frame<Bytes>, std::io::Error>;
 
         fn poll_next(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-            Poll::Ready(self.0.next().map(|piece| match piece {
+            Poll::Ready(self.0.pop_front().map(|piece| match piece {
                 "cut" => Err(std::io::Error::other("cut")),
                 piece => Ok(Frame::data(Bytes::from_static(piece.as_bytes()))),
             }))
@@ -136,7 +136,7 @@ mod tests {
     }
 
     fn response(status: u16, kind: &str, pieces: &[&'static str]) -> Response {
-        let body = Body::wrap(StreamBody::new(Pieces(pieces.to_vec().into_iter())));
+        let body = Body::wrap(StreamBody::new(Pieces(pieces.iter().copied().collect())));
         let url = "http://there.example/x?y".parse().unwrap();
         http::Response::builder().status(status).header("content-type", kind).url(url).body(body).unwrap().into()
     }

@@ -96,13 +96,6 @@ impl Retry {
         request.headers_mut().insert(self.header.clone(), value);
         Ok(Some(key))
     }
-
-    /// What comes of one answer.
-    fn judge(&self, read: &Read) -> Judgement {
-        let (status, headers) = (read.response.status(), read.response.headers());
-        let hint = self.hint.as_ref().and_then(|hint| hint(status, headers));
-        judge(&Answer { status, headers, code: read.code.as_deref() }, hint, SystemTime::now())
-    }
 }
 
 /// Not idempotent by themselves (RFC 9110, section 9.2.2; RFC 5789).
@@ -120,6 +113,45 @@ fn is_repeatable(method: &Method, has_key: bool) -> bool {
     }
 }
 
+impl Retry {
+    /// One try: sent, and read as far as it has to be within its time. An error is that of another middleware, which knows what
+    /// it says.
+    async fn one_try(
+        &self,
+        request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+        sent: Sent,
+        time: Duration,
+    ) -> reqwest_middleware::Result<Result<Read, Unanswered>> {
+        let method = request.method().clone();
+        let answered = SENT.scope(sent, async {
+            let response = next.run(request, extensions).await?;
+            Ok(answer::read(response, &method, self.whole_answers).await?)
+        });
+        match timeout(time, answered).await {
+            Ok(Ok(read)) => Ok(Ok(read)),
+            Ok(Err(reqwest_middleware::Error::Reqwest(error))) if error.is_timeout() => Ok(Err(Unanswered::TimedOut)),
+            Ok(Err(reqwest_middleware::Error::Reqwest(error))) => Ok(Err(Unanswered::Broken(error))),
+            Ok(Err(error)) => Err(error),
+            Err(_elapsed) => Ok(Err(Unanswered::TimedOut)),
+        }
+    }
+
+    /// What comes of one try.
+    fn judge(&self, result: &Result<Read, Unanswered>) -> Judgement {
+        match result {
+            Ok(Read { response, code }) => {
+                let (status, headers) = (response.status(), response.headers());
+                let hint = self.hint.as_ref().and_then(|hint| hint(status, headers));
+                judge(&Answer { status, headers, code: code.as_deref() }, hint, SystemTime::now())
+            }
+            Err(Unanswered::Broken(error)) if !may_help_after(error) => Judgement::Final,
+            Err(_) => Judgement::Again { after: None },
+        }
+    }
+}
+
 #[async_trait::async_trait]
 impl Middleware for Retry {
     async fn handle(
@@ -131,41 +163,18 @@ impl Middleware for Retry {
         let key = self.settle_key(&mut request, extensions).map_err(reqwest_middleware::Error::middleware)?;
         let (method, url) = (request.method().clone(), request.url().clone());
         let sent = Sent::new(&method, key.is_some());
-        let limits = self.limits;
         let is_repeatable = is_repeatable(&method, sent.has_key);
-        // One that is sent once in any case may be a stream.
-        let mut original = Some(request);
-        let copy = |original: &Option<Request>| original.as_ref().and_then(Request::try_clone);
-        let is_kept = is_repeatable && limits.attempts > 1;
-        if is_kept && copy(&original).is_none() {
-            return Err(reqwest_middleware::Error::middleware(Error::BodyNotRepeatable));
-        }
-
-        let (mut schedule, began) = (Schedule::new(limits), Instant::now());
+        let mut supply = Supply::of(request, is_repeatable && self.limits.attempts > 1);
+        let (mut schedule, began) = (Schedule::new(self.limits), Instant::now());
         let mut outcome =
             Outcome { attempts: 0, waited: Duration::ZERO, is_replay: false, stopped: Stopped::Final, key };
         loop {
-            let this = if is_kept { copy(&original) } else { original.take() };
-            let Some(this) = this else { return Err(reqwest_middleware::Error::middleware(Error::BodyNotRepeatable)) };
+            let request =
+                supply.next().ok_or(Error::BodyNotRepeatable).map_err(reqwest_middleware::Error::middleware)?;
             outcome.attempts += 1;
-            let answered = SENT.scope(sent, async {
-                let response = next.clone().run(this, extensions).await?;
-                Ok(answer::read(response, &method, self.whole_answers).await?)
-            });
-            let result = match timeout(schedule.time_for_a_try(began.elapsed()), answered).await {
-                Ok(Ok(read)) => Ok(read),
-                Ok(Err(reqwest_middleware::Error::Reqwest(error))) if error.is_timeout() => Err(Unanswered::TimedOut),
-                Ok(Err(reqwest_middleware::Error::Reqwest(error))) => Err(Unanswered::Broken(error)),
-                // Of another middleware, which knows what it says.
-                Ok(Err(error)) => return Err(error),
-                Err(_elapsed) => Err(Unanswered::TimedOut),
-            };
-            let judgement = match &result {
-                Ok(read) => self.judge(read),
-                Err(Unanswered::Broken(error)) if !may_help_after(error) => Judgement::Final,
-                Err(_) => Judgement::Again { after: None },
-            };
-            let again = match judgement {
+            let time = schedule.time_for_a_try(began.elapsed());
+            let result = self.one_try(request, extensions, next.clone(), sent, time).await?;
+            let again = match self.judge(&result) {
                 Judgement::Final => Err(Stopped::Final),
                 Judgement::Again { .. } if !is_repeatable => Err(Stopped::NotRepeatable),
                 Judgement::Again { after } => schedule.next(outcome.attempts, began.elapsed(), after, (self.random)()),
@@ -195,6 +204,27 @@ impl Middleware for Retry {
     }
 }
 
+/// Where the request of each try comes from.
+enum Supply {
+    /// Copied for each try. There is none at all, not even for the first, if it cannot be copied.
+    Copies(Request),
+    /// Sent once in any case, so it may be a stream.
+    One(Option<Request>),
+}
+
+impl Supply {
+    fn of(request: Request, is_repeated: bool) -> Self {
+        if is_repeated { Self::Copies(request) } else { Self::One(Some(request)) }
+    }
+
+    fn next(&mut self) -> Option<Request> {
+        match self {
+            Self::Copies(request) => request.try_clone(),
+            Self::One(request) => request.take(),
+        }
+    }
+}
+
 fn finish(
     result: Result<Read, Unanswered>,
     mut outcome: Outcome,
@@ -203,7 +233,10 @@ fn finish(
     match result {
         Ok(Read { mut response, .. }) => {
             if outcome.key.is_some() && response.url().origin() != url.origin() {
-                tracing::warn!(target: "idem_client", "the key was sent to another origin: set the client's redirects to `redirects()`");
+                tracing::warn!(
+                    target: "idem_client",
+                    "the key was sent to another origin: set the client's redirects to `redirects()`"
+                );
             }
             outcome.is_replay = is_replay(response.headers());
             response.extensions_mut().insert(outcome);
