@@ -60,7 +60,10 @@ impl Front {
         let task = tokio::spawn(async move {
             loop {
                 // One that is gone before it is accepted is no reason to stop.
-                let Ok((client, _)) = listener.accept().await else { continue };
+                let Ok((client, _)) = listener.accept().await else {
+                    tokio::task::yield_now().await;
+                    continue;
+                };
                 let weather = Arc::clone(&weather);
                 tokio::spawn(async move { drop(carry(client, shop, &*weather).await) });
             }

@@ -59,13 +59,15 @@ fn read(row: &Row<'_>) -> rusqlite::Result<Order> {
 /// # Errors
 /// When the address or the file cannot be had.
 pub async fn serve(address: SocketAddr, file: &str, listening: impl FnOnce(SocketAddr)) -> Result<(), Box<dyn Error>> {
-    let store = SqliteStore::open(file)?;
+    let store = SqliteStore::open(file).map_err(|error| format!("cannot keep orders in {file}: {error}"))?;
     let table = "CREATE TABLE IF NOT EXISTS orders (id INTEGER PRIMARY KEY, item TEXT NOT NULL) STRICT";
     store.write(move |db| db.execute_batch(table)).await?;
     let idempotency = Idempotency::new(store.clone());
     let transactions = idempotency.transactions()?;
     let app = Router::new().route("/v1/orders", get(list).post(order));
-    let listener = TcpListener::bind(address).await?;
+    let listener = TcpListener::bind(address)
+        .await
+        .map_err(|error| format!("cannot listen on {address}: {error}; choose another address with --listen"))?;
     listening(listener.local_addr()?);
     axum::serve(listener, app.with_state(AppState { idempotency, transactions, store })).await?;
     Ok(())
