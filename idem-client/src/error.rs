@@ -12,12 +12,14 @@ use crate::{IllegalKey, Outcome};
 ///
 /// if let Err(error) = client.post("https://shop.example/v1/payments").body("12.50").send().await {
 ///     match Error::of(&error) {
-///         Some(Error::NoAnswer { outcome, .. }) => println!("perhaps it was done: keep {:?}, try later", outcome.key()),
+///         // Perhaps it was done: later, the same request under the same key will tell.
+///         Some(Error::NoAnswer { outcome, .. }) => keep(outcome.key()),
 ///         Some(error) => println!("nothing was sent: {error}"),
 ///         None => println!("of another middleware: {error}"),
 ///     }
 /// }
 /// # }
+/// # fn keep(_: Option<&idem_client::Key>) {}
 /// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
