@@ -94,6 +94,11 @@ async fn tasks() {
     walk("tasks").await;
 }
 
+#[tokio::test]
+async fn client() {
+    walk("client").await;
+}
+
 #[test]
 fn every_example_has_a_walk_through_whose_every_request_names_its_status() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../examples");

@@ -1,0 +1,55 @@
+//! What is logged of a request.
+
+use std::io::Write;
+use std::sync::Arc;
+
+use idem_client::{Key, Outcome};
+use parking_lot::Mutex;
+use tracing_subscriber::filter::LevelFilter;
+
+use crate::fast;
+use crate::peer::{Peer, client, status};
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn every_try_is_logged_and_no_key() {
+    let log = Log::default();
+    let writer = log.clone();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(LevelFilter::TRACE)
+        .with_ansi(false)
+        .with_writer(move || writer.clone())
+        .finish();
+    let _here = tracing::subscriber::set_default(subscriber);
+    let peer = Peer::new([status(503), status(429)]).await;
+    let key: Key = "canary-in-the-key".parse().unwrap();
+    let request = client(fast()).post(peer.url("/path-canary?query-canary")).with_extension(key).body("body-canary");
+    let response = request.send().await.unwrap();
+    assert!(!format!("{:?}", Outcome::of(&response)).contains("canary"));
+    let text = String::from_utf8(log.0.lock().clone()).unwrap();
+    let ours: Vec<_> = text.lines().filter(|line| line.contains(" idem_client: ")).collect();
+    assert_eq!(ours.len(), 3, "{text}");
+    for (line, parts) in ours.iter().zip([
+        [" INFO ", "try failed", "attempt=1", "503", "again_in="],
+        [" INFO ", "try failed", "attempt=2", "429", "again_in="],
+        ["DEBUG ", "last try", "attempt=3", "201", "stopped=Final"],
+    ]) {
+        assert!(parts.iter().all(|part| line.contains(part)), "{line}");
+        assert!(line.contains("method=\"POST\"") && line.contains("host=\"127.0.0.1\"") && !line.contains("canary"));
+    }
+    // Nobody below it shows the key either.
+    assert!(!text.contains("canary-in-the-key"), "{text}");
+}
