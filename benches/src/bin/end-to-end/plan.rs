@@ -90,13 +90,29 @@ impl Row {
 pub(crate) struct Group {
     pub(crate) store: &'static str,
     pub(crate) rows: Vec<Row>,
+    /// Whether latencies are measured too.
+    pub(crate) latencies: bool,
+    /// Whether most of its rows wait for a disk.
+    pub(crate) slow: bool,
 }
 
 /// The bare handler's rows are the first of each group.
 pub(crate) const BARE_WITHOUT_KEY: usize = 0;
 pub(crate) const BARE: usize = 1;
 
-pub(crate) const STORES: [&str; 4] = ["memory", "redis", "sqlite", "postgres"];
+pub(crate) const STORES: [&str; 5] = ["memory", "redis", "newer-redis", "sqlite", "postgres"];
+
+/// Bytes.
+pub(crate) const SMALL: usize = 120;
+
+/// The sizes of bodies that this store is measured with.
+pub(crate) fn bodies(store: &str) -> &'static [usize] {
+    match store {
+        // What differs is commands, not bytes.
+        "newer-redis" => &[SMALL],
+        _ => &[SMALL, 4 * 1_024, 64 * 1_024],
+    }
+}
 
 /// The rows for this store. With bodies of other sizes, what depends on the body alone.
 pub(crate) fn group(store: &'static str, whole: bool) -> Group {
@@ -107,13 +123,17 @@ pub(crate) fn group(store: &'static str, whole: bool) -> Group {
     ];
     let limit = rows.len();
     let guarded = match store {
-        "redis" => {
-            rows.push(Row::new("Redis, no guard", "two raw `SET`s", bare("redis-raw"), Fresh).at("/two-sets"));
-            rows.push(Row::new("Redis, no guard", "one raw `GET`", bare("redis-raw"), Replay).at("/get"));
-            let ours = |what, case| Row::new("Redis", what, ours("redis"), case);
+        "redis" | "newer-redis" => {
+            let (title, alone) = match store {
+                "redis" => ("Redis", "Redis, no guard"),
+                _ => ("newer Redis", "newer Redis, no guard"),
+            };
+            rows.push(Row::new(alone, "two raw `SET`s", bare("redis-raw"), Fresh).at("/two-sets"));
+            rows.push(Row::new(alone, "one raw `GET`", bare("redis-raw"), Replay).at("/get"));
+            let ours = |what, case| Row::new(title, what, ours("redis"), case);
             rows.push(ours("fresh key", Fresh).within(limit, Some(0.85)));
             rows.push(ours("replay", Replay).within(limit + 1, Some(0.85)));
-            ("Redis", "redis")
+            (title, "redis")
         }
         "sqlite" | "postgres" => {
             let (title, alone, server, bare_server, target) = if store == "sqlite" {
@@ -149,7 +169,7 @@ pub(crate) fn group(store: &'static str, whole: bool) -> Group {
     if store == "memory" {
         peers(&mut rows, whole);
     }
-    Group { store, rows }
+    Group { store, rows, latencies: whole, slow: store == "postgres" }
 }
 
 fn peers(rows: &mut Vec<Row>, whole: bool) {

@@ -1,10 +1,59 @@
-//! The table.
+//! The tables.
+
+use std::time::Duration;
 
 use idem_benches::Table;
 
-use crate::measure::Measured;
+use crate::load::CONNECTIONS;
+use crate::measure::{Latency, Measured, Turns};
 
-/// All rows, in the order in which they were measured.
+/// The whole text.
+pub(crate) fn text(all: &[Measured], machine: &str, versions: &[String], turns: Turns) -> String {
+    format!(
+        "# What a request costs, over HTTP\n\n\
+         {machine}; {}. The server has one processor core and one thread; load generator and databases have another core. \
+         The handler reads its body, counts, and answers 201 with the same bytes. {CONNECTIONS} connections, {} rounds in \
+         which each row has a turn of {} ms (PostgreSQL: twice as long; bodies from 4 KiB: half as many rounds); medians, and medians of the ratios of the rounds. CPU is the server's processor \
+         time, the kernel's part included. Each answer is checked, and each turn's effects are counted: a second execution \
+         under one key ends the run without a table.\n\n\
+         ![The ratios](RESULTS.svg)\n\n{}\n\
+         \"Of its limit\" is the rate beside the same bytes through the same client without a guard. axum-idempotent keeps \
+         answers in sessions, and looks at the key alone: it compares no bodies, and claims nothing, so two requests at once \
+         can both run wherever a handler waits. idempotent looks at method, path, query and body, as this crate does. Both \
+         keep their records in memory here.\n\n\
+         ## Latency\n\n\
+         By the clock, at half of the rate above: from the moment at which a request should have been sent, whether or not \
+         earlier ones had been answered, to its answer. Bodies of 120 B.\n\n{}",
+        versions.join(", "),
+        turns.rounds,
+        turns.length.as_millis(),
+        table(all),
+        latencies(all),
+    )
+}
+
+/// At half of the rate.
+pub(crate) fn latencies(all: &[Measured]) -> String {
+    let mut table = Table::new(&["store", "case", "requests/s", "p50", "p99", "p99.9"]);
+    for one in all {
+        let Some(Latency { median, p99, p999 }) = one.latency else { continue };
+        table.row(&[
+            one.row.title.to_owned(),
+            one.row.what.to_owned(),
+            format!("{:.0}", one.per_second / 2.0),
+            time(median),
+            time(p99),
+            p999.map_or_else(|| "too few".to_owned(), time),
+        ]);
+    }
+    table.as_str().to_owned()
+}
+
+fn time(time: Duration) -> String {
+    format!("{:.2} ms", time.as_secs_f64() * 1_000.0)
+}
+
+/// The rates, in the order in which they were measured.
 pub(crate) fn table(all: &[Measured]) -> String {
     let heads = [
         "store",

@@ -64,10 +64,25 @@ pub(crate) enum Database {
     Postgres(PostgresServer),
 }
 
+const NOTHING_ON_DISK: [&str; 4] = ["--save", "", "--appendonly", "no"];
+
 impl Database {
+    /// Its version, if it is not a part of the program.
+    pub(crate) async fn version(&self) -> Option<String> {
+        match self {
+            Self::Redis(server) => Some(format!("Redis {}", server.info("redis_version").await?)),
+            Self::Postgres(server) => {
+                let version: String = sqlx::Row::get(&server.row("SHOW server_version").await, 0);
+                Some(format!("PostgreSQL {version}"))
+            }
+            Self::Memory | Self::Sqlite(_) => None,
+        }
+    }
+
     pub(crate) async fn start(store: &str) -> io::Result<Self> {
         Ok(match store {
-            "redis" => Self::Redis(RedisServer::with(&["--save", "", "--appendonly", "no"]).await),
+            "redis" => Self::Redis(RedisServer::with(&NOTHING_ON_DISK).await),
+            "newer-redis" => Self::Redis(RedisServer::newer("redis", &NOTHING_ON_DISK).await),
             "postgres" => {
                 let server = PostgresServer::with(&["max_connections=100"]).await;
                 server.run("CREATE TABLE payments (id bigserial PRIMARY KEY, note bytea NOT NULL)").await;
@@ -90,6 +105,28 @@ impl Database {
             _ => None,
         }
     }
+}
+
+/// What has to be installed for this store.
+pub(crate) fn check_installed(store: &str) -> io::Result<()> {
+    let on_path = |program: &str| {
+        std::env::var_os("PATH")
+            .is_some_and(|path| std::env::split_paths(&path).any(|folder| folder.join(program).exists()))
+    };
+    // Debian keeps the server's programs out of the PATH.
+    let debian = || std::fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.next().is_some());
+    let (there, package) = match store {
+        "redis" => (on_path("redis-server"), "redis-server"),
+        "postgres" => (on_path("initdb") || debian(), "postgresql"),
+        _ => return Ok(()),
+    };
+    if there {
+        return Ok(());
+    }
+    Err(io::Error::other(format!(
+        "{store}: not installed. `apt-get install {package}`, or run `tests/run`, which installs all that is missing; or \
+         measure other stores with `--only`"
+    )))
 }
 
 /// Builds the programs.

@@ -1,10 +1,8 @@
-//! The closed loop: each connection sends its next request when it has the answer to the last one.
+//! The requests of one row, and which answers are right.
 
 use std::io;
 use std::net::SocketAddr;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
 
 use crate::connection::{Answer, Connection};
 use crate::plan::{Case, Row};
@@ -48,13 +46,6 @@ pub(crate) struct Load<'a> {
     requests: Vec<Vec<Request>>,
 }
 
-/// What a round was like.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Tally {
-    pub(crate) answers: u64,
-    pub(crate) seconds: f64,
-}
-
 impl<'a> Load<'a> {
     /// Begins the sessions that it needs, and records what is to be replayed.
     pub(crate) fn new(row: &'a Row, address: SocketAddr, body: usize, numbers: &'a Numbers) -> io::Result<Self> {
@@ -89,7 +80,7 @@ impl<'a> Load<'a> {
     }
 
     /// In which session. What is recorded in one is asked for in the same.
-    fn session(&self, number: u64) -> usize {
+    pub(crate) fn session(&self, number: u64) -> usize {
         let number = if self.row.case == Case::Fresh { number } else { number % RECORDED };
         usize::try_from(number).unwrap_or(0) % self.requests[0].len()
     }
@@ -125,42 +116,9 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
-    /// Sends requests for about this long.
-    pub(crate) fn run(&self, for_about: Duration) -> io::Result<Tally> {
-        let barrier = Barrier::new(CONNECTIONS + 1);
-        std::thread::scope(|scope| {
-            let threads: Vec<_> = (0..CONNECTIONS)
-                .map(|connection| {
-                    let barrier = &barrier;
-                    scope.spawn(move || {
-                        let opened = Connection::open(self.address);
-                        barrier.wait();
-                        self.drive(connection, opened?, for_about)
-                    })
-                })
-                .collect();
-            barrier.wait();
-            let start = Instant::now();
-            let mut answers = 0;
-            for thread in threads {
-                answers += thread.join().map_err(|_| io::Error::other("a thread of the load ended"))??;
-            }
-            Ok(Tally { answers, seconds: start.elapsed().as_secs_f64() })
-        })
-    }
-
-    fn drive(&self, connection: usize, mut to: Connection, for_about: Duration) -> io::Result<u64> {
-        let mut requests = self.requests[connection].clone();
-        let start = Instant::now();
-        let mut answers = 0;
-        while start.elapsed() < for_about {
-            let request = &mut requests[self.session(answers)];
-            self.next(request, connection, answers);
-            let answer = to.exchange(request.bytes())?;
-            self.check(&answer, request)?;
-            answers += 1;
-        }
-        Ok(answers)
+    /// A connection's requests, one for each session.
+    pub(crate) fn requests(&self, connection: usize) -> &[Request] {
+        &self.requests[connection]
     }
 
     /// Makes it the request of this number.
@@ -181,11 +139,6 @@ impl<'a> Load<'a> {
             Case::Hot | Case::InFlight => (self.first, self.first),
         };
         request.set(key, order);
-    }
-
-    /// The request of this connection.
-    pub(crate) fn request(&self, connection: usize) -> &Request {
-        &self.requests[connection][0]
     }
 
     /// An answer that is not the right one ends the run.
