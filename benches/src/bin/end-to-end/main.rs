@@ -95,7 +95,7 @@ fn run(options: &Options) -> io::Result<()> {
     for store in stores {
         for body in plan::bodies(store).iter().copied().filter(|body| !options.small || *body == SMALL) {
             complain(&format!("{store}, {}", report::size(body)));
-            let group = plan::group(store, body == SMALL);
+            let group = plan::group(store, body);
             // What waits for a disk needs longer until it has answered often enough.
             let length = if group.slow { turns.length * 2 } else { turns.length };
             let rounds = if body == SMALL { turns.rounds } else { turns.rounds.div_ceil(2) };
@@ -137,7 +137,7 @@ fn check_undisturbed(all: &[Measured]) -> io::Result<()> {
 
 /// Puts the server of one row under load.
 fn profile(store: &'static str, what: &str, core: usize, runtime: &tokio::runtime::Runtime) -> io::Result<()> {
-    let group = plan::group(store, true);
+    let group = plan::group(store, SMALL);
     let mut rows = group.rows.iter();
     let named = |row: &&plan::Row| row.what == what && row.subject.marks && !row.subject.peer;
     let row = rows.find(named).ok_or_else(|| io::Error::other(format!("no such row: {what}")))?;

@@ -115,7 +115,8 @@ pub(crate) fn bodies(store: &str) -> &'static [usize] {
 }
 
 /// The rows for this store. With bodies of other sizes, what depends on the body alone.
-pub(crate) fn group(store: &'static str, whole: bool) -> Group {
+pub(crate) fn group(store: &'static str, body: usize) -> Group {
+    let whole = body == SMALL;
     use Case::{Fresh, Hot, InFlight, NoKey, Replay, Reused};
     let mut rows = vec![
         Row::new("bare handler", "no key", bare("bare"), NoKey),
@@ -167,17 +168,22 @@ pub(crate) fn group(store: &'static str, whole: bool) -> Group {
         rows.push(row("409, still runs", InFlight));
     }
     if store == "memory" {
-        peers(&mut rows, whole);
+        peers(&mut rows, body);
     }
     Group { store, rows, latencies: whole, slow: store == "postgres" }
 }
 
-fn peers(rows: &mut Vec<Row>, whole: bool) {
+fn peers(rows: &mut Vec<Row>, body: usize) {
+    let whole = body == SMALL;
     use Case::{Fresh, Hot, InFlight, NoKey, Replay, Reused};
     let both = [("axum-idempotent 0.6", AXUM_IDEMPOTENT), ("idempotent 2.0", IDEMPOTENT)];
     for (title, peer) in both {
         let row = |what, case| Row::new(title, what, peer, case);
-        rows.extend([row("fresh key", Fresh), row("replay", Replay)]);
+        rows.push(row("fresh key", Fresh));
+        // Its replays leave a body unread that is not there at once, and that ends the connection.
+        if peer != AXUM_IDEMPOTENT || body < 16 * 1_024 {
+            rows.push(row("replay", Replay));
+        }
         if whole {
             rows.extend([row("no key", NoKey), row("one hot key", Hot)]);
         }

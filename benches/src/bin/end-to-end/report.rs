@@ -13,14 +13,15 @@ pub(crate) fn text(all: &[Measured], machine: &str, versions: &[String], turns: 
         "# What a request costs, over HTTP\n\n\
          {machine}; {}. The server has one processor core and one thread; load generator and databases have another core. \
          The handler reads its body, counts, and answers 201 with the same bytes. {CONNECTIONS} connections, {} rounds in \
-         which each row has a turn of {} ms (PostgreSQL: twice as long; bodies from 4 KiB: half as many rounds); medians, and medians of the ratios of the rounds. CPU is the server's processor \
-         time, the kernel's part included. Each answer is checked, and each turn's effects are counted: a second execution \
-         under one key ends the run without a table.\n\n\
+         which each row has a turn of {} ms (PostgreSQL: twice as long; bodies from 4 KiB: half as many rounds); medians, and \
+         medians of the ratios of the rounds. CPU is the server's processor time, the kernel's part included. Each answer is \
+         checked, and each turn's effects are counted: a second execution under one key ends the run without a table.\n\n\
          ![The ratios](RESULTS.svg)\n\n{}\n\
-         \"Of its limit\" is the rate beside the same bytes through the same client without a guard. axum-idempotent keeps \
-         answers in sessions, and looks at the key alone: it compares no bodies, and claims nothing, so two requests at once \
-         can both run wherever a handler waits. idempotent looks at method, path, query and body, as this crate does. Both \
-         keep their records in memory here.\n\n\
+         \"Of its limit\" is the rate beside the same bytes through the same client without a guard. Peers keep their records \
+         in memory here. axum-idempotent keeps answers in sessions, and looks at the key alone: it compares no bodies, and \
+         claims nothing, so two requests at once both run wherever a handler waits; its replays leave the body unread, which \
+         ends the connection if it is large, so there is no such row with 64 KiB. idempotent looks at method, path, query and \
+         body, as this crate does.\n\n\
          ## Latency\n\n\
          By the clock, at half of the rate above: from the moment at which a request should have been sent, whether or not \
          earlier ones had been answered, to its answer. Bodies of 120 B.\n\n{}",
