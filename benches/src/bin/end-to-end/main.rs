@@ -86,7 +86,8 @@ fn run(options: &Options) -> io::Result<()> {
     // Also of what it starts from here on.
     idem_bench_application::pin_to(own)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    let turns = Turns { rounds: options.rounds, length: Duration::from_millis(options.turn) };
+    let length = Duration::from_millis(options.turn);
+    let turns = Turns { rounds: options.rounds, length, lead: Duration::ZERO };
     if let Some(what) = &options.profile {
         return profile(stores[0], what, core, &runtime);
     }
@@ -99,7 +100,8 @@ fn run(options: &Options) -> io::Result<()> {
             // What waits for a disk needs longer until it has answered often enough.
             let length = if group.slow { turns.length * 2 } else { turns.length };
             let rounds = if body == SMALL { turns.rounds } else { turns.rounds.div_ceil(2) };
-            let turns = Turns { rounds, length };
+            let lead = if group.slow { length } else { length / 4 };
+            let turns = Turns { rounds, length, lead };
             let (measured, version) = runtime.block_on(measure::group(&group, body, turns, core, &numbers))?;
             all.extend(measured);
             versions.extend(version.filter(|version| !versions.contains(version)));

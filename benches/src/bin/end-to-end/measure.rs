@@ -16,6 +16,9 @@ use crate::servers::{Database, Server};
 pub(crate) struct Turns {
     pub(crate) rounds: usize,
     pub(crate) length: Duration,
+    /// How long the load has been on before each turn: connections that idled, and a disk that others wrote to, take a
+    /// moment until they are as fast as they then stay.
+    pub(crate) lead: Duration,
 }
 
 /// A row, measured. Each ratio is the median of the ratios of the rounds.
@@ -70,7 +73,6 @@ pub(crate) async fn group(
             servers.push((row.subject.name, Server::start(row.subject, core, &database).await?));
         }
     }
-    let named = |row: &Row, error: io::Error| io::Error::other(format!("{}, {}: {error}", row.title, row.what));
     let mut loads = Vec::new();
     for row in &group.rows {
         let server = found(&mut servers, row);
@@ -83,8 +85,10 @@ pub(crate) async fn group(
         for (load, (turns_of_row, surplus)) in loads.iter_mut().zip(&mut all) {
             let server = found(&mut servers, load.row);
             let length = if round == 0 { turns.length / 4 } else { turns.length };
-            let turn = turn(load, server, Pace::AsAnswered, length).map_err(|error| named(load.row, error))?;
-            *surplus += turn.surplus;
+            let named = |error| named(load.row, error);
+            let lead = turn(load, server, Pace::AsAnswered, turns.lead).map_err(named)?;
+            let turn = turn(load, server, Pace::AsAnswered, length).map_err(named)?;
+            *surplus += lead.surplus + turn.surplus;
             if round > 0 {
                 turns_of_row.push(turn);
             }
@@ -100,8 +104,10 @@ pub(crate) async fn group(
                 }
                 let server = found(&mut servers, load.row);
                 let pace = Pace::PerSecond(result.per_second / 2.0);
-                let turn = turn(load, server, pace, turns.length * 2).map_err(|error| named(load.row, error))?;
-                result.surplus += turn.surplus;
+                let named = |error| named(load.row, error);
+                let lead = turn(load, server, pace, turns.lead).map_err(named)?;
+                let turn = turn(load, server, pace, turns.length * 2).map_err(named)?;
+                result.surplus += lead.surplus + turn.surplus;
                 latencies.extend(turn.tally.latencies);
             }
         }
@@ -122,6 +128,10 @@ fn latency(mut all: Vec<Duration>) -> Option<Latency> {
 pub(crate) fn found<'a>(servers: &'a mut [(&str, Server)], row: &Row) -> &'a mut Server {
     let position = servers.iter().position(|(name, _)| *name == row.subject.name);
     &mut servers[position.unwrap_or(0)].1
+}
+
+fn named(row: &Row, error: io::Error) -> io::Error {
+    io::Error::other(format!("{}, {}: {error}", row.title, row.what))
 }
 
 /// One turn. It fails if there were more or fewer effects than there should be; of another crate's guard there may be more.

@@ -13,7 +13,7 @@ pub(crate) fn text(all: &[Measured], machine: &str, versions: &[String], turns: 
         "# What a request costs, over HTTP\n\n\
          {machine}; {}. The server has one processor core and one thread; load generator and databases have another core. \
          The handler reads its body, counts, and answers 201 with the same bytes. {CONNECTIONS} connections, {} rounds in \
-         which each row has a turn of {} ms (PostgreSQL: twice as long; bodies from 4 KiB: half as many rounds); medians, and \
+         which each row has a turn of {} ms (PostgreSQL: twice as long; the load is on for a while before it; bodies from 4 KiB: half as many rounds); medians, and \
          medians of the ratios of the rounds. CPU is the server's processor time, the kernel's part included. Each answer is \
          checked, and each turn's effects are counted: a second execution under one key ends the run without a table.\n\n\
          ![The ratios](RESULTS.svg)\n\n{}\n\
