@@ -17,6 +17,9 @@ mod key;
 mod key_header;
 pub mod key_value;
 mod message;
+#[cfg(feature = "_pieces")]
+#[doc(hidden)]
+pub mod pieces;
 #[cfg(feature = "preconditions")]
 pub mod precondition;
 mod recording;
