@@ -5,6 +5,7 @@ import { AMOUNT, Payment } from "./client.js";
 const find = (selector, inside = document) => inside.querySelector(selector);
 const copy = (template) => find(`#${template}`).content.cloneNode(true).firstElementChild;
 const money = (cents) => (cents === undefined ? "" : `€${(cents / 100).toFixed(2)}`);
+const shortly = (key) => key.slice(0, 8);
 const many = (number, thing) => `${number} ${thing}${number === 1 ? "" : "s"}`;
 
 const happened = {
@@ -37,6 +38,7 @@ function judge(order) {
 function open(payment) {
   const card = copy("payment");
   find(".order", card).textContent = payment.order;
+  find(".one-key .key", card).textContent = shortly(payment.key);
   cards.set(payment.order, { card, payment });
   find("#payments").prepend(card);
   judge(payment.order);
@@ -50,7 +52,7 @@ function draw(payment, attempt) {
   const dot = dots.children[attempt.number - 1] ?? dots.appendChild(document.createElement("i"));
   row.dataset.outcome = dot.dataset.outcome = attempt.outcome;
   find(".number", row).textContent = attempt.number;
-  find(".key", row).textContent = payment.key.slice(0, 8);
+  find(".key", row).textContent = shortly(payment.key);
   find(".code", row).textContent = attempt.status ?? "–";
   find(".happened", row).textContent = happened[attempt.outcome](attempt);
   row.title = attempt.code ?? "";

@@ -91,16 +91,15 @@ impl Ledger {
 
     /// The number of the last one; 0 if there is none.
     pub(crate) async fn last(&self) -> Result<u64, Failure> {
-        let last: Option<i64> = self.ask(|books| books.query_row("SELECT max(id) FROM charges", [], |row| row.get(0))).await?;
+        let last: Option<i64> =
+            self.ask(|books| books.query_row("SELECT max(id) FROM charges", [], |row| row.get(0))).await?;
         Ok(last.map_or(0, i64::unsigned_abs))
     }
 
     /// One charge.
     pub(crate) async fn find(&self, id: u64) -> Result<Option<Payment>, Failure> {
-        self.ask(move |books| {
-            books.query_row("SELECT * FROM charges WHERE id = ?1", [number(id)], payment).optional()
-        })
-        .await
+        self.ask(move |books| books.query_row("SELECT * FROM charges WHERE id = ?1", [number(id)], payment).optional())
+            .await
     }
 
     /// SQLite waits for the disk, and that must not keep a thread of the server's from other requests.
