@@ -104,7 +104,8 @@ impl Browser {
     /// When there is none, or more than one.
     pub async fn named(&self, role: &str, name: &str) -> Found {
         let mut found = Vec::new();
-        let candidates = self.script("return [...document.querySelectorAll('body *')]").await;
+        let candidates = "return [...document.querySelectorAll('button, input, a, form, fieldset, section, [role]')]";
+        let candidates = self.script(candidates).await;
         for candidate in candidates.as_array().expect("a list").iter().map(Found::read) {
             if self.role(&candidate).await == role && self.name(&candidate).await == name {
                 found.push(candidate);

@@ -103,7 +103,9 @@ impl Visit {
         for entry in self.browser.log("performance").await {
             let entry: Value = serde_json::from_str(entry["message"].as_str().unwrap()).unwrap();
             let message = &entry["message"];
-            if message["method"] == "Network.requestWillBeSent" {
+            // A browser opens with a page of its own.
+            let own = message["params"]["documentURL"].as_str().is_some_and(|page| page.starts_with("chrome://"));
+            if message["method"] == "Network.requestWillBeSent" && !own {
                 let url = message["params"]["request"]["url"].as_str().unwrap();
                 assert!(url.starts_with(&here), "{url}");
                 asked += 1;
