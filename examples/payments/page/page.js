@@ -22,7 +22,8 @@ const happened = {
 };
 
 const cards = new Map();
-let charged = new Map();
+// The charges of each order. They stay, also when the server has been started again and counts anew.
+const charged = new Map();
 let running = null;
 
 function say(text) {
@@ -31,7 +32,7 @@ function say(text) {
 
 function judge(order) {
   const { card, payment } = cards.get(order);
-  const charges = charged.get(order) ?? 0;
+  const charges = charged.get(order)?.size ?? 0;
   find(".verdict", card).textContent = `${many(payment.attempts.length, "request")}, ${many(charges, "charge")}`;
 }
 
@@ -86,15 +87,15 @@ function show({ charges, faults, ...totals }) {
   find("#faults").disabled = !faults;
   find("#no-faults").hidden = faults;
 
-  charged = new Map();
-  for (const { order } of charges) charged.set(order, (charged.get(order) ?? 0) + 1);
+  for (const { id, order } of charges) charged.set(order, (charged.get(order) ?? new Set()).add(id));
   for (const order of cards.keys()) judge(order);
 
   const list = find("#charges");
   for (const { id, order, amount } of charges.toReversed()) {
-    if (find(`[data-id="${id}"]`, list)) continue;
+    const name = `${id} ${order}`;
+    if ([...list.children].some((item) => item.dataset.name === name)) continue;
     const item = copy("charge");
-    item.dataset.id = id;
+    item.dataset.name = name;
     find(".id", item).textContent = `No. ${id}`;
     find(".order", item).textContent = order;
     find(".money", item).textContent = money(amount);

@@ -77,14 +77,19 @@ impl Ledger {
 
     /// All charges.
     pub(crate) async fn all(&self) -> Result<Vec<Payment>, Failure> {
-        self.since(0).await
+        self.ask(|books| books.prepare_cached("SELECT * FROM charges ORDER BY id")?.query_map([], payment)?.collect())
+            .await
     }
 
-    /// Those after this one.
-    pub(crate) async fn since(&self, id: u64) -> Result<Vec<Payment>, Failure> {
+    /// How many there are after this one, and the latest of them, `most` at most, the newest first.
+    pub(crate) async fn since(&self, id: u64, most: u32) -> Result<(u64, Vec<Payment>), Failure> {
+        let id = number(id);
         self.ask(move |books| {
-            let mut later = books.prepare_cached("SELECT * FROM charges WHERE id > ?1 ORDER BY id")?;
-            later.query_map([number(id)], payment)?.collect()
+            let mut count = books.prepare_cached("SELECT count(*) FROM charges WHERE id > ?1")?;
+            let count: i64 = count.query_row([id], |row| row.get(0))?;
+            let mut latest = books.prepare_cached("SELECT * FROM charges WHERE id > ?1 ORDER BY id DESC LIMIT ?2")?;
+            let latest = latest.query_map((id, most), payment)?.collect::<Result<_, _>>()?;
+            Ok((count.unsigned_abs(), latest))
         })
         .await
     }

@@ -58,7 +58,7 @@ async fn serve(options: Options) -> Result<(), String> {
     let file = options.store.strip_prefix("sqlite:").map(|file| file.strip_prefix("//").unwrap_or(file));
     let ledger = Ledger::open(file, options.delay).map_err(|error| format!("the charges cannot be kept: {error}"))?;
     let state = app::AppState { idempotency: idempotency.clone(), ledger: ledger.clone() };
-    // Nobody but who sits at this machine can make anything go wrong.
+    // Only who is on this machine may make something go wrong.
     let faults = address.ip().is_loopback();
     let mut app = app::router(state);
     if faults {

@@ -27,6 +27,8 @@ async fn it_follows_what_others_pay_and_lives_through_a_restart() {
     let totals = Totals { requests: 1, executed: 1, replayed: 0, refused: 0, charges: 1 };
     assert_eq!(visit.totals().await, totals);
 
+    visit.retries(0).await;
+    visit.pay().await;
     visit.program.kill();
     visit.says("The server does not answer").await;
     visit.program = Program::start(&built("payments"), &arguments).await;
@@ -37,6 +39,8 @@ async fn it_follows_what_others_pay_and_lives_through_a_restart() {
                     && document.querySelector('[data-total=charged]').textContent == '0' \
                     && document.querySelectorAll('#charges li').length == 0";
     visit.browser.until("the replay", replayed).await;
+    let verdict = "return document.querySelector('.verdict').textContent";
+    assert_eq!(visit.browser.script(verdict).await, "1 request, 1 charge");
 }
 
 #[tokio::test]

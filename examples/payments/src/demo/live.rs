@@ -33,7 +33,7 @@ struct Snapshot {
     executed: u64,
     replayed: u64,
     refused: u64,
-    charged: usize,
+    charged: u64,
     /// The latest ones, the newest first.
     charges: Vec<Payment>,
     faults: bool,
@@ -51,11 +51,8 @@ impl Live {
     }
 
     async fn snapshot(&self) -> Result<Snapshot, Failure> {
-        const SHOWN: usize = 50;
-        let mut charges = self.ledger.since(self.since).await?;
-        let charged = charges.len();
-        charges.reverse();
-        charges.truncate(SHOWN);
+        const SHOWN: u32 = 50;
+        let (charged, charges) = self.ledger.since(self.since, SHOWN).await?;
         let counts = self.idempotency.counts();
         let executed = counts.executed + counts.unprotected;
         let refused = counts.in_progress
