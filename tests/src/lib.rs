@@ -4,6 +4,7 @@
 //! goes on when it is told to.
 
 pub mod app;
+pub mod browser;
 pub mod certificates;
 pub mod claims;
 pub mod flawed;

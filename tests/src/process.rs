@@ -131,9 +131,11 @@ pub fn built(program: &str) -> PathBuf {
         let status = Command::new(cargo).args(arguments).status().expect("cargo");
         assert!(status.success(), "cargo build");
     });
-    // The tests' own programs stand beside them: target/debug/deps/NAME-HASH -> target/debug.
+    // Tests are in a folder beside the programs: target/debug/deps/NAME-HASH -> target/debug.
     let mut folder = std::env::current_exe().expect("this test's path");
     folder.pop();
-    folder.pop();
+    if folder.ends_with("deps") {
+        folder.pop();
+    }
     folder.join(program)
 }

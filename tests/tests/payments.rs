@@ -111,6 +111,7 @@ async fn the_curl_lines_that_it_prints_work_when_pasted() {
         output.contains("/v1/counts").then_some(output)
     })
     .await;
+    assert!(printed.contains(&format!("in a browser: http://{}/\n", program.address)), "{printed}");
     let lines: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("  ")).collect();
     assert_eq!(lines.len(), 9, "{printed}");
     let mut answers = Vec::new();

@@ -7,12 +7,12 @@ use axum::http::{StatusCode, header::LOCATION};
 use axum::response::{AppendHeaders, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use idem_runtime::{Execution, Idempotency, idempotent, rusqlite};
+use idem_runtime::{Execution, Idempotency, idempotent};
 use problem_details::ProblemDetails;
 use serde::{Deserialize, Serialize};
 use tower_http::catch_panic::CatchPanicLayer;
 
-use crate::ledger::{Ledger, Payment};
+use crate::ledger::{Failure, Ledger, Payment};
 
 /// What the handlers share.
 #[derive(Clone, Debug, FromRef)]
@@ -60,7 +60,7 @@ async fn pay(
     State(ledger): State<Ledger>,
     execution: Execution,
     Json(request): Json<PayOrder>,
-) -> Result<Json<Paid>, NoBooks> {
+) -> Result<Json<Paid>, ProviderFailed> {
     let order = match &request.order_id {
         OrderId::Number(number) => number.to_string(),
         OrderId::Text(text) => text.clone(),
@@ -87,35 +87,35 @@ async fn create_payment(
     State(ledger): State<Ledger>,
     execution: Execution,
     Json(new): Json<NewPayment>,
-) -> Result<impl IntoResponse, NoBooks> {
+) -> Result<impl IntoResponse, ProviderFailed> {
     let payment = ledger.charge(new.order, Some(new.amount), execution.attempt()).await?;
     let location = format!("/v1/payments/{}", payment.id);
     Ok((StatusCode::CREATED, AppendHeaders([(LOCATION, location)]), Json(payment)))
 }
 
-async fn list_payments(State(ledger): State<Ledger>) -> Result<Json<Vec<Payment>>, NoBooks> {
+async fn list_payments(State(ledger): State<Ledger>) -> Result<Json<Vec<Payment>>, ProviderFailed> {
     Ok(Json(ledger.all().await?))
 }
 
 async fn show_payment(State(ledger): State<Ledger>, Path(id): Path<u64>) -> Result<Json<Payment>, Response> {
-    let payment = ledger.find(id).await.map_err(|error| NoBooks(error).into_response())?;
+    let payment = ledger.find(id).await.map_err(|error| ProviderFailed(error).into_response())?;
     payment.map(Json).ok_or_else(|| {
         let problem = ProblemDetails::from_status_code(StatusCode::NOT_FOUND);
         problem.with_detail(format!("there is no payment {id}")).into_response()
     })
 }
 
-/// The provider cannot be asked. A 5xx, so nothing is recorded, and the next retry pays.
+/// The provider has charged nothing. A 5xx, so nothing is recorded, and the next retry pays.
 #[derive(Debug)]
-struct NoBooks(rusqlite::Error);
+struct ProviderFailed(Failure);
 
-impl From<rusqlite::Error> for NoBooks {
-    fn from(error: rusqlite::Error) -> Self {
+impl From<Failure> for ProviderFailed {
+    fn from(error: Failure) -> Self {
         Self(error)
     }
 }
 
-impl IntoResponse for NoBooks {
+impl IntoResponse for ProviderFailed {
     fn into_response(self) -> Response {
         tracing::error!(error = %self.0, "the provider has failed");
         ProblemDetails::from_status_code(StatusCode::BAD_GATEWAY).with_detail("the provider has failed").into_response()

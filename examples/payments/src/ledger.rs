@@ -7,9 +7,12 @@ use std::time::Duration;
 use idem_runtime::rusqlite::{self, Connection, OptionalExtension as _, Row};
 use parking_lot::Mutex;
 use serde::Serialize;
+use thiserror::Error;
+
+use crate::demo;
 
 /// One charge.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub(crate) struct Payment {
     /// Its number, from 1.
     pub(crate) id: u64,
@@ -22,6 +25,15 @@ pub(crate) struct Payment {
     pub(crate) attempt: u32,
 }
 
+/// Why nothing was charged, or shown.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    #[error(transparent)]
+    Books(#[from] rusqlite::Error),
+    #[error(transparent)]
+    Unwell(#[from] demo::Unwell),
+}
+
 /// The simulated provider, and what it has charged. Its books are a database of its own: what a provider does is in no
 /// transaction of ours.
 #[derive(Clone, Debug)]
@@ -32,7 +44,7 @@ pub(crate) struct Ledger {
 
 impl Ledger {
     /// In this file, or in memory; each charge takes `delay`.
-    pub(crate) fn open(file: Option<&str>, delay: Duration) -> rusqlite::Result<Self> {
+    pub(crate) fn open(file: Option<&str>, delay: Duration) -> Result<Self, Failure> {
         let books = match file {
             Some(file) => Connection::open(file)?,
             None => Connection::open_in_memory()?,
@@ -51,8 +63,8 @@ impl Ledger {
         order: String,
         amount: Option<NonZeroU64>,
         attempt: u32,
-    ) -> rusqlite::Result<Payment> {
-        tokio::time::sleep(self.delay).await;
+    ) -> Result<Payment, Failure> {
+        demo::meet(self.delay).await?;
         self.ask(move |books| {
             books.query_row(
                 "INSERT INTO charges (order_name, amount, attempt) VALUES (?1, ?2, ?3) RETURNING *",
@@ -64,26 +76,51 @@ impl Ledger {
     }
 
     /// All charges.
-    pub(crate) async fn all(&self) -> rusqlite::Result<Vec<Payment>> {
+    pub(crate) async fn all(&self) -> Result<Vec<Payment>, Failure> {
         self.ask(|books| books.prepare_cached("SELECT * FROM charges ORDER BY id")?.query_map([], payment)?.collect())
             .await
     }
 
+    /// How many there are after this one, and the latest of them, `most` at most, the newest first.
+    pub(crate) async fn since(&self, id: u64, most: u32) -> Result<(u64, Vec<Payment>), Failure> {
+        let id = number(id);
+        self.ask(move |books| {
+            let mut count = books.prepare_cached("SELECT count(*) FROM charges WHERE id > ?1")?;
+            let count: i64 = count.query_row([id], |row| row.get(0))?;
+            let mut latest = books.prepare_cached("SELECT * FROM charges WHERE id > ?1 ORDER BY id DESC LIMIT ?2")?;
+            let latest = latest.query_map((id, most), payment)?.collect::<Result<_, _>>()?;
+            Ok((count.unsigned_abs(), latest))
+        })
+        .await
+    }
+
+    /// The number of the last one; 0 if there is none.
+    pub(crate) async fn last(&self) -> Result<u64, Failure> {
+        let last: Option<i64> =
+            self.ask(|books| books.query_row("SELECT max(id) FROM charges", [], |row| row.get(0))).await?;
+        Ok(last.map_or(0, i64::unsigned_abs))
+    }
+
     /// One charge.
-    pub(crate) async fn find(&self, id: u64) -> rusqlite::Result<Option<Payment>> {
-        let id = i64::try_from(id).unwrap_or(i64::MAX);
-        self.ask(move |books| books.query_row("SELECT * FROM charges WHERE id = ?1", [id], payment).optional()).await
+    pub(crate) async fn find(&self, id: u64) -> Result<Option<Payment>, Failure> {
+        self.ask(move |books| books.query_row("SELECT * FROM charges WHERE id = ?1", [number(id)], payment).optional())
+            .await
     }
 
     /// SQLite waits for the disk, and that must not keep a thread of the server's from other requests.
     async fn ask<T: Send + 'static>(
         &self,
         question: impl FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
-    ) -> rusqlite::Result<T> {
+    ) -> Result<T, Failure> {
         let books = Arc::clone(&self.books);
         let answer = tokio::task::spawn_blocking(move || question(&books.lock())).await;
-        answer.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))
+        Ok(answer.unwrap_or_else(|panic| std::panic::resume_unwind(panic.into_panic()))?)
     }
+}
+
+/// As SQLite counts.
+fn number(id: u64) -> i64 {
+    i64::try_from(id).unwrap_or(i64::MAX)
 }
 
 fn payment(row: &Row<'_>) -> rusqlite::Result<Payment> {

@@ -1,4 +1,4 @@
-//! The main job, to be tried with curl: a payment that is sent ten times and charged once.
+//! The main job, to be tried with curl and watched in a browser: a payment that is sent ten times and charged once.
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -8,8 +8,11 @@ use clap::Parser;
 use idem_runtime::Idempotency;
 use ledger::Ledger;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 
 mod app;
+mod demo;
+mod greeting;
 mod ledger;
 
 /// A payment service whose retries are safe.
@@ -26,6 +29,9 @@ struct Options {
     /// How long the simulated provider takes for a charge
     #[arg(long, default_value = "300ms", value_name = "DURATION", value_parser = humantime::parse_duration)]
     delay: Duration,
+    /// How long it takes when the page asks for a slow one
+    #[arg(long, default_value = "4s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    slow: Duration,
 }
 
 #[tokio::main]
@@ -51,10 +57,23 @@ async fn serve(options: Options) -> Result<(), String> {
     let idempotency = Idempotency::connect(&options.store).await.map_err(|error| error.to_string())?;
     let file = options.store.strip_prefix("sqlite:").map(|file| file.strip_prefix("//").unwrap_or(file));
     let ledger = Ledger::open(file, options.delay).map_err(|error| format!("the charges cannot be kept: {error}"))?;
-    let state = app::AppState { idempotency: idempotency.clone(), ledger };
-    greet(address, file.unwrap_or(idempotency.store_name()));
-    axum::serve(listener, app::router(state))
-        .with_graceful_shutdown(stop_signal())
+    let state = app::AppState { idempotency: idempotency.clone(), ledger: ledger.clone() };
+    // Only who is on this machine may make something go wrong.
+    let faults = address.ip().is_loopback();
+    let mut app = app::router(state);
+    if faults {
+        app = demo::with_faults(app, demo::Slow(options.slow));
+    }
+    let (stop, stopping) = watch::channel(());
+    let live = demo::Live::start(idempotency.clone(), ledger, faults, stopping).await;
+    let app = app.merge(demo::router(live.map_err(|error| format!("the charges cannot be read: {error}"))?));
+    greeting::greet(address, file.unwrap_or(idempotency.store_name()));
+    axum::serve(listener, app.into_make_service_with_connect_info::<demo::Line>())
+        .with_graceful_shutdown(async move {
+            stop_signal().await;
+            // What the page watches would never end by itself.
+            drop(stop);
+        })
         .await
         .map_err(|error| error.to_string())?;
     // Also what was carried on after its client had gone is recorded before the process ends.
@@ -77,40 +96,6 @@ async fn stop_signal() {
         () = interrupt => {}
         () = terminate => {}
     }
-}
-
-#[allow(clippy::print_stdout, reason = "what to try is this program's output")]
-fn greet(address: SocketAddr, store: &str) {
-    println!(
-        r#"payments: listening on http://{address}, records in {store}
-
-Pay, and send the same request again: one charge, and the retry is marked `idempotency-replayed: true`.
-
-  curl -i http://{address}/v1/payments -H 'X-Idempotency-Key: k-1' --json '{{"order":"A-1","amount":1250}}'
-  curl -i http://{address}/v1/payments -H 'X-Idempotency-Key: k-1' --json '{{"order":"A-1","amount":1250}}'
-
-Another amount under the same key is refused (422), and so is a payment without a key (428):
-
-  curl -i http://{address}/v1/payments -H 'X-Idempotency-Key: k-1' --json '{{"order":"A-1","amount":9999}}'
-  curl -i http://{address}/v1/payments --json '{{"order":"A-1","amount":1250}}'
-
-Hang up in the middle, and retry: the charge was carried on to its end, and is not made again.
-
-  curl -m 0.1 http://{address}/v1/payments -H 'X-Idempotency-Key: k-2' --json '{{"order":"A-2","amount":700}}'
-  curl -i --retry 5 --retry-all-errors --fail-with-body http://{address}/v1/payments -H 'X-Idempotency-Key: k-2' --json '{{"order":"A-2","amount":700}}'
-
-With an optional key, and ten retries at once:
-
-  seq 10 | xargs -P 10 -I '{{}}' curl -s -w '\n' http://{address}/pay -H 'Idempotency-Key: k-3' --json '{{"orderId":7}}'
-
-Stop this program, even with `kill -9`, start it again, and retry: the answer is still there, unless it was kept in memory.
-
-What was really charged, and what happened to the requests:
-
-  curl http://{address}/v1/payments
-  curl http://{address}/v1/counts
-"#
-    );
 }
 
 #[allow(clippy::print_stderr, reason = "the one line that says why the program ends")]
