@@ -1,8 +1,12 @@
 //! What a record takes, and how long a claim takes, as the store fills: from a thousand live keys to ten million in memory,
-//! and to a million elsewhere.
+//! and to a million elsewhere. What a million records that end at once do to those who come meanwhile, and what ten thousand
+//! take who wait for one.
 //!
-//! `cargo run --release -p idem-benches --bin growth` prints the table and writes it to `benches/GROWTH.md`. It needs 10 GiB
-//! of memory and a few minutes, and starts its own `redis-server` and PostgreSQL, which have to be installed.
+//! `cargo run --release -p idem-benches --bin growth` prints the tables and writes them to `benches/GROWTH.md`. It needs
+//! 10 GiB of memory and some ten minutes, and starts its own `redis-server` and PostgreSQL, which have to be installed.
+
+mod expiry;
+mod waiters;
 
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -22,22 +26,32 @@ use tokio::task::JoinSet;
 const BODY: usize = 200;
 const PAYLOAD: usize = HEAD.len() + BODY;
 const HEAD: &[u8] = b"v1 kept\nHTTP/1.1 201 Created\r\ncontent-type: application/json\r\n\r\n";
+/// Longer than this program takes.
+const TTL: Duration = Duration::from_secs(36_000);
 const ELSEWHERE: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 
 #[tokio::main]
 async fn main() -> ExitCode {
+    // First, while the process has no memory of others to reuse.
+    let waiters = waiters::table().await;
     let mut table = Table::new(&["store", "live records", "claim", "against 1,000", "replay", "bytes a record"]);
     in_memory(&mut table).await;
     in_redis(&mut table).await;
     in_sqlite(&mut table).await;
     in_postgres(&mut table).await;
+    let expiry = expiry::table().await;
     let text = format!(
         "# As a store fills\n\nRecords with {BODY} B of body and {} B of head, under random keys. {}. A claim of a key that is \
          new, and a replay, by one task: medians of 21 batches. Bytes: what the process, the server or the file has grown by, \
-         for each record.\n\n{}",
+         for each record.\n\n{}\n## A million records end\n\nRequests that come meanwhile, one after the other: each a claim \
+         and its record. They remove what has ended, little by little.\n\n{}\n## Ten thousand wait for one\n\n\
+         Duplicates of a request that still runs, in memory, with `in_flight = \"wait:5m\"`. Bytes: of the whole request, \
+         as the router has it.\n\n{}",
         HEAD.len(),
         machine(),
-        table.as_str()
+        table.as_str(),
+        expiry.as_str(),
+        waiters.as_str()
     );
     print(&text);
     let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("GROWTH.md");
@@ -50,12 +64,16 @@ fn print(text: &str) {
 }
 
 fn claim() -> Claim {
+    claim_for(TTL)
+}
+
+fn claim_for(ttl: Duration) -> Claim {
     Claim {
         key: RecordKey::from_bytes(rand::random()),
         owner: OwnerToken::random(),
         fingerprint: Fingerprint::from_bytes([7; 32]),
         lease: Duration::from_secs(30),
-        ttl: Duration::from_secs(36_000),
+        ttl,
         outlives_a_crash: false,
     }
 }
@@ -66,7 +84,11 @@ fn outcome() -> Outcome {
 }
 
 async fn record(store: &impl Store) -> Claim {
-    let claim = claim();
+    record_for(store, TTL).await
+}
+
+async fn record_for(store: &impl Store, ttl: Duration) -> Claim {
+    let claim = claim_for(ttl);
     let claimed = store.claim(&claim).await;
     assert!(matches!(claimed, Ok(ClaimOutcome::Claimed { .. })), "{claimed:?}");
     let completed = store.complete(&claim, 1, &outcome()).await;
@@ -75,14 +97,14 @@ async fn record(store: &impl Store) -> Claim {
 }
 
 /// Fills the store with so many records more, by so many tasks.
-async fn fill<S: Store + Clone>(store: &S, more: u64, tasks: usize) {
+async fn fill<S: Store + Clone>(store: &S, more: u64, tasks: usize, ttl: Duration) {
     let left = Arc::new(AtomicU64::new(more));
     let mut set = JoinSet::new();
     for _ in 0..tasks {
         let (store, left) = (store.clone(), Arc::clone(&left));
         set.spawn(async move {
             while left.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| left.checked_sub(1)).is_ok() {
-                record(&store).await;
+                record_for(&store, ttl).await;
             }
         });
     }
@@ -130,7 +152,7 @@ impl<S: Store + Clone> Growth<'_, S> {
         let empty = size().await;
         let (mut there, mut first) = (0, None);
         for live in *sizes {
-            fill(*store, live - there, *tasks).await;
+            fill(*store, live - there, *tasks, TTL).await;
             there = *live;
             let grown = size().await.saturating_sub(empty);
             let (claim, replay) = latencies(*store, *batch).await;
