@@ -71,7 +71,7 @@ pub use http::precondition::{BadTag, IfMatch, Unmet, strong_etag};
 pub use http::refusal::{Refusal, RefusalCode};
 pub use http::transaction::{NoTransactions, Transaction, Transactions};
 #[cfg(feature = "macros")]
-pub use idem_macros::idempotent;
+pub use idem_macros::{idempotent, idempotent_fn};
 pub use idempotency::{Idempotency, IdempotencyBuilder};
 pub use job::{Done, Job, JobCall, JobError, JobRefusal};
 pub use store::MemoryStore;

@@ -1,5 +1,6 @@
 //! What is said of a function that is no handler, such as a queue's consumer or a job.
 
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Expr, ReturnType, Type};
 
@@ -15,7 +16,7 @@ use super::{
     value::{Written, peeled, say, written},
 };
 use crate::{
-    args::{Name, Options},
+    args::{Name, Options, Slot},
     attribute::Kind,
     errors::Errors,
     item::Function,
@@ -50,6 +51,9 @@ pub(crate) fn check(options: &Options, function: Option<Function>, errors: &mut 
     required(Kind::Function, Name::Ttl, "how long is the result kept?", options, errors);
     required(Kind::Function, Name::Key, "which calls are the same?", options, errors);
     required(Kind::Function, Name::Store, "where is the result kept?", options, errors);
+    if let Some(function) = &function {
+        operation_of_a_method(options, function, errors);
+    }
     lease_within_ttl(options, ttl, lease, errors);
 
     if !errors.is_empty() {
@@ -70,6 +74,31 @@ pub(crate) fn check(options: &Options, function: Option<Function>, errors: &mut 
     Some(Job { function: function?, arguments: arguments?, policy, store: store? })
 }
 
+/// Two types of one module can have methods of one name, and their calls must not be taken for each other. What type it
+/// is, an attribute on a method cannot see.
+fn operation_of_a_method(options: &Options, function: &Function, errors: &mut Errors) {
+    let Function { signature, body, .. } = function;
+    let method = names_self(signature.inputs.to_token_stream())
+        || names_self(signature.output.to_token_stream())
+        || names_self(body.stream());
+    if method && !options.lost && matches!(options.expression(Name::Operation), Slot::Absent) {
+        let name = &signature.ident;
+        let message = format!(
+            "two types can have a method `{name}`, so it needs a name of its own: `operation` is missing, as in \
+             `#[idempotent_fn(operation = \"{name}\")]`"
+        );
+        errors.at(name, message);
+    }
+}
+
+fn names_self(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "self" || word == "Self",
+        TokenTree::Group(group) => names_self(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
+}
+
 fn signature(function: &Function, bindings: &mut Vec<String>, errors: &mut Errors) -> Vec<Argument> {
     function::attributes(Kind::Function, &function.attributes, errors);
     function::qualifiers(Kind::Function, &function.signature, errors);
@@ -78,7 +107,11 @@ fn signature(function: &Function, bindings: &mut Vec<String>, errors: &mut Error
     match &function.signature.output {
         ReturnType::Type(_, ty) if !is_result(ty) => errors.at(ty, message),
         ReturnType::Default => errors.at(&function.signature.ident, message),
-        ReturnType::Type(..) => {}
+        ReturnType::Type(_, ty) => {
+            if let Some(opaque) = known::opaque(ty) {
+                errors.at(opaque, "what is recorded is read back as this type, so it has a name: write the type");
+            }
+        }
     }
     function::arguments(&function.signature, |_| bindings.push("self".to_owned()))
 }

@@ -16,7 +16,8 @@ fn wrong_on(item: &str, args: &str, expected: &[(&str, &str)]) {
 
 #[track_caller]
 fn wrong(args: &str, expected: &[(&str, &str)]) {
-    wrong_on(CONSUME, &format!("ttl = \"1h\", store = &self.idempotency, {args}"), expected);
+    let operation = if args.contains("operation") { "" } else { "operation = \"consume\"," };
+    wrong_on(CONSUME, &format!("ttl = \"1h\", store = &self.idempotency, {operation} {args}"), expected);
 }
 
 #[test]
@@ -28,14 +29,18 @@ fn takes_what_makes_sense_without_a_request() {
     );
     wrong(r#"key = self.name(&message), fingerprint = "none""#, &[]);
     for store in ["db.idempotency()", "&STORE", "STORE", "store()", "Self::store()", "match db { db => db.store() }"] {
-        wrong_on(CONSUME, &format!("ttl = \"1h\", key = message.id, store = {store}"), &[]);
+        wrong_on(
+            CONSUME,
+            &format!("ttl = \"1h\", operation = \"consume\", key = message.id, store = {store}"),
+            &[],
+        );
     }
 }
 
 #[test]
 fn says_what_a_checked_function_is() {
     let mut errors = Errors::default();
-    let args = tokens(r#"ttl = "1h", key = message.id, store = self"#);
+    let args = tokens(r#"ttl = "1h", operation = "consume", key = message.id, store = self"#);
     let job = attribute::read_fn(args, tokens(CONSUME), &mut errors).expect("it is right");
     assert_eq!(job.function.signature.ident, "consume");
     assert_eq!(job.arguments.len(), 2);
@@ -52,6 +57,11 @@ fn asks_for_what_it_cannot_do_without() {
             ("", "how long is the result kept? `ttl` is missing, as in `#[idempotent_fn(ttl = \"1h\")]`"),
             ("", "which calls are the same? `key` is missing, as in `#[idempotent_fn(key = message.id)]`"),
             ("", "where is the result kept? `store` is missing, as in `#[idempotent_fn(store = &idempotency)]`"),
+            (
+                "consume",
+                "two types can have a method `consume`, so it needs a name of its own: `operation` is missing, as in \
+                 `#[idempotent_fn(operation = \"consume\")]`",
+            ),
         ],
     );
 }
@@ -100,7 +110,7 @@ fn everything_is_an_expression_over_the_arguments() {
     );
     wrong_on(
         CONSUME,
-        "ttl = \"1h\", key = message.id, store = \"redis://localhost\"",
+        "ttl = \"1h\", operation = \"consume\", key = message.id, store = \"redis://localhost\"",
         &[("\"redis://localhost\"", "`store`: this is an expression over the arguments, write `store = &idempotency`")],
     );
 }
@@ -128,6 +138,14 @@ fn goes_on_asynchronous_functions_that_return_a_result() {
             ("unsafe", "an idempotent function cannot be `unsafe`: write `async fn job`"),
         ],
     );
+    wrong_on(
+        "async fn job(id: u64) -> Result<Vec<impl Serialize>, E> {}",
+        args,
+        &[(
+            "impl Serialize",
+            "what is recorded is read back as this type, so it has a name: write the type",
+        )],
+    );
     wrong_on("struct Job;", args, &[("struct", "`#[idempotent_fn]` goes on an `async fn`")]);
     wrong_on(
         "#[idempotent(ttl = \"1h\")] #[tracing::instrument] async fn job(id: u64) -> Result<(), E> {}",
@@ -137,4 +155,20 @@ fn goes_on_asynchronous_functions_that_return_a_result() {
             "a function takes either `#[idempotent]`, if it is a handler, or `#[idempotent_fn]`",
         )],
     );
+}
+
+#[test]
+fn a_method_has_an_operation() {
+    let args = r#"ttl = "1h", key = id, store = STORE"#;
+    let message = "two types can have a method `job`, so it needs a name of its own: `operation` is missing, as in \
+                   `#[idempotent_fn(operation = \"job\")]`";
+    for item in [
+        "async fn job(self, id: u64) -> Result<(), E> {}",
+        "async fn job(id: u64, other: Option<Self>) -> Result<(), E> {}",
+        "async fn job(id: u64) -> Result<Self, E> {}",
+        "async fn job(id: u64) -> Result<(), E> { { Self::other(id) } }",
+    ] {
+        wrong_on(item, args, &[("job", message)]);
+        wrong_on(item, &format!("{args}, operation = \"job\""), &[]);
+    }
 }

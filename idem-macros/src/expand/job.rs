@@ -1,0 +1,110 @@
+//! A function that is no handler: it keeps its signature, and its body becomes the work of a call.
+
+use proc_macro2::{Group, Ident, Literal, Span, TokenStream};
+use quote::{ToTokens, quote, quote_spanned};
+use syn::{FnArg, ReturnType, Signature, Type};
+
+use super::{argument, call, evaluate, hidden_module, output, own, own_at, rebind, rebind::Parameter, route};
+use crate::{
+    item::Function,
+    model::{job::Job, policy::Policy},
+};
+
+/// Expands an idempotent function.
+pub(crate) fn expand(job: &Job) -> TokenStream {
+    let Job { function, arguments, policy, store } = job;
+    let Function { attributes, visibility, signature, inner, body } = function;
+    let hidden = hidden_module(policy);
+    let parameters = rebind::parameters(arguments);
+    let output = output::Output::new(&signature.output, &signature.ident);
+    let emitted = emitted_signature(signature, &parameters);
+
+    let opened = evaluate::store(store, &parameters, &hidden);
+    let evaluated = evaluate::arguments(policy, &parameters, &described(policy, signature, &hidden));
+    let mut named = evaluate::names(policy);
+    named.extend(store.names.iter().cloned());
+    let rebound = parameters.iter().map(|parameter| parameter.rebind(&named));
+    let pin = output.pin();
+    let codec = codec(&signature.output, &hidden);
+    let within = quote_spanned!(own()=> match () { () => #body });
+    // What cannot outlive its caller ends with it; anything else is carried to its end.
+    let run = if output::needs_a_named_future(signature) || has_self(signature) { "run_borrowing_job" } else { "run_job" };
+    let place = own_at(signature.ident.span());
+    let run = Ident::new(run, place);
+    let run = call(
+        quote_spanned!(own()=> #hidden::#run),
+        place,
+        quote_spanned! {own()=>
+            __store, __arguments, #codec,
+            async move {
+                #(#rebound)*
+                #pin
+                #within
+            }
+        },
+    );
+    // Without this call, an error would come with the advice to remove an `.await` that the user cannot see.
+    let future = call(quote_spanned!(place=> ::core::future::IntoFuture::into_future), place, run);
+    let content = quote_spanned! {own()=>
+        #(#inner)*
+        #opened
+        #evaluated
+        #future.await
+    };
+    let mut whole = Group::new(body.delimiter(), content);
+    whole.set_span(own_at(body.span()));
+    quote!(#(#attributes)* #visibility #emitted #whole)
+}
+
+fn has_self(signature: &Signature) -> bool {
+    signature.inputs.iter().any(|input| matches!(input, FnArg::Receiver(_)))
+}
+
+/// The signature as it is written, but for the names that the arguments have while the call is identified.
+fn emitted_signature(signature: &Signature, parameters: &[Parameter<'_>]) -> Signature {
+    let mut emitted = signature.clone();
+    let mut parameters = parameters.iter();
+    for input in &mut emitted.inputs {
+        if let FnArg::Typed(_) = input
+            && let Some(parameter) = parameters.next()
+        {
+            *input = argument(parameter, &parameter.name, parameter.argument.ty.clone());
+        }
+    }
+    emitted
+}
+
+/// The options as a constant, whose bounds the runtime checks once more.
+fn described(policy: &Policy, signature: &Signature, hidden: &TokenStream) -> TokenStream {
+    let own = own();
+    let operation = match &policy.operation {
+        Some(name) => name.to_token_stream(),
+        None => {
+            let name = Literal::string(&signature.ident.to_string());
+            quote_spanned!(own=> ::core::concat!(::core::module_path!(), "::", #name))
+        }
+    };
+    let (ttl, lease) = (route::duration(policy.ttl, hidden), route::duration(policy.lease, hidden));
+    let on_failure = route::on_failure(policy.on_failure);
+    let in_flight = route::in_flight(policy.in_flight, hidden);
+    quote_spanned! {own=>
+        {
+            const __JOB: #hidden::Job = #hidden::Job::new(#operation, #ttl)
+                .lease(#lease)
+                .on_failure(#hidden::OnFailure::#on_failure)
+                .in_flight(#hidden::InFlight::#in_flight);
+            __JOB
+        }
+    }
+}
+
+/// What is done with the return type. What it lacks is reported at the type, once.
+fn codec(output: &ReturnType, hidden: &TokenStream) -> TokenStream {
+    let ReturnType::Type(_, ty) = output else { return quote_spanned!(own()=> #hidden::codec()) };
+    let (start, end): (Span, Span) = output::ends(ty);
+    let (start, end) = (own_at(start), own_at(end));
+    let ty: &Type = ty;
+    let close = quote_spanned!(end=> >);
+    let made = quote_spanned!(start=> codec::<#ty #close);
+    call(quote_spanned!(own()=> #hidden::#made), start, TokenStream::new())
+}
