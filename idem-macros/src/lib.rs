@@ -131,6 +131,10 @@ pub fn idempotent(args: TokenStream, item: TokenStream) -> TokenStream {
 ///   `Serialize + DeserializeOwned`; `E` takes refusals, `E: From<JobRefusal>`. Up to 1 MiB of JSON is kept.
 /// - `Ok` is recorded, and given again. An `Err` is given once, and follows `on_failure`.
 /// - A caller that wants to know whether the function ran, has it return `Result<Done<T>, E>`.
+/// - An argument that begins with `#[supplied]` is not passed by the caller: it is what only the running call has. Its
+///   type is `Execution` (the attempt, keys for calls that the function makes itself, whether the claim still holds), or
+///   `PostgresTransaction` or `SqliteTransaction`: the transaction in which the record is stored, together with what the
+///   function writes in it. Then `store` yields `&PostgresTransactions` or `&SqliteTransactions`.
 /// - If its caller goes, a function whose arguments are its own is carried to its end, so that its outcome is recorded;
 ///   therefore its body is `Send + 'static`. A method, and a function that borrows or has parameters of type or
 ///   lifetime, ends with its caller; if it had begun, that is a failure.

@@ -61,14 +61,25 @@ fn value(option: &str, evaluated: &Evaluated, parameters: &[Parameter<'_>]) -> T
     }
 }
 
-/// A statement that binds `__store` to what the expression lends.
-pub(super) fn store(evaluated: &Evaluated, parameters: &[Parameter<'_>], hidden: &TokenStream) -> TokenStream {
+/// A statement that binds `__store` to what the expression lends, and `__transactions` if it is transactions.
+pub(super) fn store(
+    evaluated: &Evaluated,
+    parameters: &[Parameter<'_>],
+    transactional: bool,
+    hidden: &TokenStream,
+) -> TokenStream {
+    let own = own();
     let expression = &evaluated.expression;
     let bound = bound(&evaluated.names, parameters);
-    quote_spanned! {own()=>
-        let __store = {
+    let (pattern, lent) = if transactional {
+        (quote_spanned!(own=> (__store, __transactions)), quote_spanned!(own=> transactions))
+    } else {
+        (quote_spanned!(own=> __store), quote_spanned!(own=> idempotency))
+    };
+    quote_spanned! {own=>
+        let #pattern = {
             #(#bound)*
-            let __store = #hidden::idempotency(#expression);
+            let __store = #hidden::#lent(#expression);
             __store
         };
     }

@@ -2,24 +2,27 @@
 
 use proc_macro2::{Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
-use syn::{FnArg, ReturnType, Signature, Type};
+use syn::{FnArg, ReturnType, Signature, Type, ext::IdentExt};
 
 use super::{argument, call, evaluate, hidden_module, output, own, own_at, rebind, rebind::Parameter, route};
 use crate::{
     item::Function,
-    model::{job::Job, policy::Policy},
+    model::{job::Job, policy::Policy, supplied::Supply},
 };
 
 /// Expands an idempotent function.
 pub(crate) fn expand(job: &Job) -> TokenStream {
-    let Job { function, arguments, policy, store } = job;
+    let Job { function, arguments, supplied, policy, store } = job;
     let Function { attributes, visibility, signature, inner, body } = function;
     let hidden = hidden_module(policy);
     let parameters = rebind::parameters(arguments);
     let output = output::Output::new(&signature.output, &signature.ident);
-    let emitted = emitted_signature(signature, &parameters);
+    let supplies: Vec<_> = parameters.iter().zip(supplied.iter().copied()).collect();
+    let emitted = emitted_signature(signature, &supplies);
 
-    let opened = evaluate::store(store, &parameters, &hidden);
+    let transactional = supplied.contains(&Some(Supply::Transaction));
+    let opened = evaluate::store(store, &parameters, transactional, &hidden);
+    let given = supplies.iter().map(|(parameter, supply)| supply.map(|supply| give(parameter, supply, &hidden)));
     let evaluated = evaluate::arguments(policy, &parameters, &described(policy, signature, &hidden));
     let mut named = evaluate::names(policy);
     named.extend(store.names.iter().cloned());
@@ -49,6 +52,7 @@ pub(crate) fn expand(job: &Job) -> TokenStream {
         #(#inner)*
         #opened
         #evaluated
+        #(#given)*
         #future.await
     };
     let mut whole = Group::new(body.delimiter(), content);
@@ -60,18 +64,38 @@ fn has_self(signature: &Signature) -> bool {
     signature.inputs.iter().any(|input| matches!(input, FnArg::Receiver(_)))
 }
 
-/// The signature as it is written, but for the names that the arguments have while the call is identified.
-fn emitted_signature(signature: &Signature, parameters: &[Parameter<'_>]) -> Signature {
+/// The signature as it is written, but for what is supplied, and for the names that the arguments have while the call is
+/// identified.
+fn emitted_signature(signature: &Signature, supplies: &[(&Parameter<'_>, Option<Supply>)]) -> Signature {
     let mut emitted = signature.clone();
-    let mut parameters = parameters.iter();
-    for input in &mut emitted.inputs {
-        if let FnArg::Typed(_) = input
-            && let Some(parameter) = parameters.next()
-        {
-            *input = argument(parameter, &parameter.name, parameter.argument.ty.clone());
+    emitted.inputs.clear();
+    let mut supplies = supplies.iter();
+    for input in &signature.inputs {
+        match input {
+            FnArg::Receiver(_) => emitted.inputs.push(input.clone()),
+            FnArg::Typed(_) => {
+                if let Some((parameter, None)) = supplies.next() {
+                    emitted.inputs.push(argument(parameter, &parameter.name, parameter.argument.ty.clone()));
+                }
+            }
         }
     }
     emitted
+}
+
+/// A statement that binds what is supplied to the name of its parameter.
+fn give(parameter: &Parameter<'_>, supply: Supply, hidden: &TokenStream) -> TokenStream {
+    let (name, ty, conditions) = (&parameter.name, &parameter.argument.ty, parameter.conditions());
+    let place = own_at(output::ends(ty).0);
+    let value = match supply {
+        Supply::Execution => call(quote_spanned!(place=> __arguments.execution), place, TokenStream::new()),
+        Supply::Transaction => call(
+            quote_spanned!(place=> #hidden::transaction),
+            place,
+            quote_spanned!(own()=> &__transactions, &__arguments),
+        ),
+    };
+    quote_spanned!(own()=> #(#conditions)* let #name: #ty = #value;)
 }
 
 /// The options as a constant, whose bounds the runtime checks once more.
@@ -80,7 +104,7 @@ fn described(policy: &Policy, signature: &Signature, hidden: &TokenStream) -> To
     let operation = match &policy.operation {
         Some(name) => name.to_token_stream(),
         None => {
-            let name = Literal::string(&signature.ident.to_string());
+            let name = Literal::string(&signature.ident.unraw().to_string());
             quote_spanned!(own=> ::core::concat!(::core::module_path!(), "::", #name))
         }
     };

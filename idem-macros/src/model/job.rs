@@ -13,6 +13,7 @@ use super::{
     known, lease_within_ttl,
     policy::{Fingerprint, InFlight, Key, OnFailure, Policy, Scope},
     required,
+    supplied::{self, Supply},
     value::{Written, peeled, say, written},
 };
 use crate::{
@@ -27,6 +28,8 @@ pub(crate) struct Job {
     pub(crate) function: Function,
     /// Without a `self`, which expressions can name all the same.
     pub(crate) arguments: Vec<Argument>,
+    /// For each argument, what it is supplied with if the caller does not pass it.
+    pub(crate) supplied: Vec<Option<Supply>>,
     pub(crate) policy: Policy,
     /// Yields an `&Idempotency`.
     pub(crate) store: Evaluated,
@@ -36,9 +39,12 @@ pub(crate) struct Job {
 pub(crate) fn check(options: &Options, function: Option<Function>, errors: &mut Errors) -> Option<Job> {
     let mut bindings = Vec::new();
     let arguments = function.as_ref().map(|function| {
-        let arguments = signature(function, &mut bindings, errors);
-        bindings.extend(argument::all_bindings(&arguments));
-        arguments
+        let mut arguments = signature(function, &mut bindings, errors);
+        let supplied = supplied::supplied(&mut arguments, errors);
+        // What is supplied, is so after the call was identified.
+        let passed = arguments.iter().zip(&supplied).filter(|(_, supplied)| supplied.is_none());
+        bindings.extend(passed.flat_map(|(argument, _)| argument::all_bindings(std::slice::from_ref(argument))));
+        (arguments, supplied)
     });
     let name = function.as_ref().map(|function| &function.signature.ident);
     let mut judge = Judge { options, function: name, bindings: &bindings, errors };
@@ -71,7 +77,8 @@ pub(crate) fn check(options: &Options, function: Option<Function>, errors: &mut 
         fingerprint: fingerprint.unwrap_or(Fingerprint::None),
         runtime: options.runtime.given().cloned(),
     };
-    Some(Job { function: function?, arguments: arguments?, policy, store: store? })
+    let (arguments, supplied) = arguments?;
+    Some(Job { function: function?, arguments, supplied, policy, store: store? })
 }
 
 /// Two types of one module can have methods of one name, and their calls must not be taken for each other. What type it

@@ -13,6 +13,7 @@ pub(crate) mod policy;
 mod quantity;
 mod size;
 mod source;
+pub(crate) mod supplied;
 mod value;
 
 use proc_macro2::Span;

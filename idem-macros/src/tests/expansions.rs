@@ -120,6 +120,17 @@ where
 }
 
 #[test]
+fn a_function_with_what_is_supplied() {
+    expansion_of_fn(
+        "job_supplied",
+        r#"ttl = "7d", key = id, store = transactions"#,
+        "async fn ship(transactions: Transactions, #[supplied] mut tx: PostgresTransaction, id: u64, #[supplied] execution: Execution) -> Result<(), Error> {
+    insert(&mut tx, id, execution.attempt()).await
+}",
+    );
+}
+
+#[test]
 fn a_half_typed_handler() {
     // The body does not parse, so it is left out of what is printed.
     let args = tokens(r#"ttl = "1h""#);

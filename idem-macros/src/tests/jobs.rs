@@ -172,3 +172,50 @@ fn a_method_has_an_operation() {
         wrong_on(item, &format!("{args}, operation = \"job\""), &[]);
     }
 }
+
+#[test]
+fn what_the_call_has_is_supplied() {
+    let args = r#"ttl = "1h", key = id, store = transactions"#;
+    let item = |arguments: &str| {
+        format!("async fn job(transactions: &PostgresTransactions, id: u64, {arguments}) -> Result<(), E> {{}}")
+    };
+    for arguments in [
+        "#[supplied] tx: PostgresTransaction",
+        "#[supplied] mut tx: idem_runtime::SqliteTransaction, #[supplied] execution: Execution",
+        "#[supplied] _: idem_runtime::Transaction<Own>",
+        "execution: Execution",
+        "tx: Transaction<'_, Postgres>",
+    ] {
+        wrong_on(&item(arguments), args, &[]);
+    }
+    let only = "only what the call itself has is supplied: its `Execution`, and the record's transaction, a \
+                `PostgresTransaction` or a `SqliteTransaction`";
+    wrong_on(&item("#[supplied] db: Db"), args, &[("Db", only)]);
+    let unmarked = "the record's transaction begins with the call, so its caller has none to pass: write `#[supplied]` \
+                    before this argument";
+    wrong_on(&item("tx: PostgresTransaction"), args, &[("PostgresTransaction", unmarked)]);
+    wrong_on(
+        &item("#[supplied] a: SqliteTransaction, #[supplied] b: SqliteTransaction"),
+        args,
+        &[("SqliteTransaction", "a call has one transaction, that of its record: keep one")],
+    );
+    wrong_on(
+        &item("#[supplied(by = call)] execution: Execution"),
+        args,
+        &[("#[supplied(by = call)]", "`#[supplied]` says all there is to say: leave out what follows")],
+    );
+    wrong_on(
+        &item("#[supplied] tx: SqliteTransaction"),
+        r#"ttl = "1h", key = tx.id(), store = transactions"#,
+        &[("tx", "`job` has no argument `tx`: its arguments are `transactions`, `id`")],
+    );
+}
+
+#[test]
+fn a_function_with_a_mistake_keeps_what_is_supplied_out_of_its_signature() {
+    let item = "async fn job(id: u64, #[supplied] mut tx: SqliteTransaction) -> Result<(), E> { tx.call().await }";
+    let expanded = attribute::idempotent_fn(tokens(r#"ttl = "1h""#), tokens(item)).to_string();
+    assert!(expanded.starts_with("async fn job (id : u64"), "{expanded}");
+    assert!(expanded.contains("-> Result < () , E > { let mut tx : SqliteTransaction ="), "{expanded}");
+    assert!(!expanded.contains("supplied"));
+}

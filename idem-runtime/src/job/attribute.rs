@@ -10,6 +10,7 @@ use super::value::{self, Ended, EndingOf};
 use super::{JobCall, JobRefusal};
 use crate::Idempotency;
 use crate::engine::Answer;
+use crate::http::transaction::{Transaction, Transactions};
 
 /// An error that can say that a call was refused.
 #[diagnostic::on_unimplemented(
@@ -86,6 +87,17 @@ pub const fn codec<R: JobResult>() -> Codec<R> {
 #[must_use]
 pub fn idempotency(store: &Idempotency) -> Idempotency {
     store.clone()
+}
+
+/// The same, of a store that hands out transactions.
+#[must_use]
+pub fn transactions<T>(store: &Transactions<T>) -> (Idempotency, Transactions<T>) {
+    (store.idempotency().clone(), store.clone())
+}
+
+/// The transaction in which the record of this call is stored.
+pub fn transaction<T: Send + 'static>(transactions: &Transactions<T>, call: &JobCall) -> Transaction<T> {
+    call.transaction(transactions.idempotency())
 }
 
 /// Runs a function whose arguments are its own.

@@ -93,8 +93,11 @@ impl JobCall {
     }
 
     /// The record's own transaction, for work that writes in it.
-    pub(super) fn transaction<T: Send + 'static>(&self, idempotency: &Idempotency) -> Option<Transaction<T>> {
-        self.execution.ask_for_transaction(idempotency.clone()).map(Transaction::new)
+    pub(super) fn transaction<T: Send + 'static>(&self, idempotency: &Idempotency) -> Transaction<T> {
+        match self.execution.ask_for_transaction(idempotency.clone()) {
+            Some(slot) => Transaction::new(slot),
+            None => unreachable!("a call asks for its transaction once"),
+        }
     }
 
     /// What the engine is asked for.

@@ -21,7 +21,7 @@ mod tests;
 mod value;
 
 #[doc(hidden)]
-pub use attribute::{JobResult, TakesRefusals, codec, idempotency, run, run_borrowing};
+pub use attribute::{JobResult, TakesRefusals, codec, idempotency, run, run_borrowing, transaction, transactions};
 pub use call::JobCall;
 pub use done::Done;
 pub use refusal::{JobError, JobRefusal, Unavailable};

@@ -151,9 +151,7 @@ impl<T: Send + Sync + 'static> Transactions<T> {
         V: Serialize + DeserializeOwned + Send + 'static,
         E: Send + 'static,
     {
-        let Some(transaction) = call.transaction::<T>(self.idempotency()) else {
-            unreachable!("a call asks for its transaction here alone, and is run once")
-        };
+        let transaction = call.transaction(self.idempotency());
         let work = async move { work(transaction).await };
         done(owned(self.idempotency(), call, work, value::ending).await)
     }
