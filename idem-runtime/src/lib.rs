@@ -40,6 +40,8 @@
 //! failed handler is not run again, and a retry is told that the outcome is unknown. What a handler writes in the
 //! record's own [`Transaction`] happens exactly once.
 //!
+//! Queue consumers, jobs and senders of webhooks are guarded the same way, without a request: [guide::jobs].
+//!
 //! [Why does my handler not compile?](guide::why_does_my_handler_not_compile)
 
 #![forbid(unsafe_code)]
