@@ -38,8 +38,9 @@ fn misuse(case: &Path) -> String {
     let source = std::fs::read_to_string(case).unwrap();
     let mut lines = source.lines().skip_while(|line| !line.trim_start().starts_with("#[idempotent"));
     let attribute = lines.next().unwrap_or_default().trim();
-    let said_by_the_attribute =
-        !["function", "router", "transparent", "job_functions"].iter().any(|group| case.parent().unwrap().ends_with(group));
+    let said_by_the_attribute = !["function", "router", "transparent", "job_functions"]
+        .iter()
+        .any(|group| case.parent().unwrap().ends_with(group));
     if said_by_the_attribute {
         return format!("`{attribute}`");
     }

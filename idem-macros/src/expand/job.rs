@@ -1,6 +1,6 @@
 //! A function that is no handler: it keeps its signature, and its body becomes the work of a call.
 
-use proc_macro2::{Group, Ident, Literal, Span, TokenStream};
+use proc_macro2::{Delimiter, Group, Ident, Literal, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
 use syn::{FnArg, ReturnType, Signature, Type, ext::IdentExt};
 
@@ -31,21 +31,16 @@ pub(crate) fn expand(job: &Job) -> TokenStream {
     let codec = codec(&signature.output, &hidden);
     let within = quote_spanned!(own()=> match () { () => #body });
     // What cannot outlive its caller ends with it; anything else is carried to its end.
-    let run = if output::needs_a_named_future(signature) || has_self(signature) { "run_borrowing_job" } else { "run_job" };
+    let run =
+        if output::needs_a_named_future(signature) || has_self(signature) { "run_borrowing_job" } else { "run_job" };
     let place = own_at(signature.ident.span());
     let run = Ident::new(run, place);
-    let run = call(
-        quote_spanned!(own()=> #hidden::#run),
-        place,
-        quote_spanned! {own()=>
-            __store, __arguments, #codec,
-            async move {
-                #(#rebound)*
-                #pin
-                #within
-            }
-        },
-    );
+    // Work that cannot be sent is reported at the function's name.
+    let mut work = Group::new(Delimiter::Brace, quote_spanned!(own()=> #(#rebound)* #pin #within));
+    work.set_span(place);
+    let work = quote_spanned!(place=> async move #work);
+    let run =
+        call(quote_spanned!(own()=> #hidden::#run), place, quote_spanned!(own()=> __store, __arguments, #codec, #work));
     // Without this call, an error would come with the advice to remove an `.await` that the user cannot see.
     let future = call(quote_spanned!(place=> ::core::future::IntoFuture::into_future), place, run);
     let content = quote_spanned! {own()=>
@@ -92,7 +87,7 @@ fn give(parameter: &Parameter<'_>, supply: Supply, hidden: &TokenStream) -> Toke
         Supply::Transaction => call(
             quote_spanned!(place=> #hidden::transaction),
             place,
-            quote_spanned!(own()=> &__transactions, &__arguments),
+            quote_spanned!(place=> &__transactions, &__arguments),
         ),
     };
     quote_spanned!(own()=> #(#conditions)* let #name: #ty = #value;)

@@ -118,6 +118,10 @@ fn signature(function: &Function, bindings: &mut Vec<String>, errors: &mut Error
             if let Some(opaque) = known::opaque(ty) {
                 errors.at(opaque, "what is recorded is read back as this type, so it has a name: write the type");
             }
+            if let Some(reference) = known::borrowed_value(ty) {
+                errors
+                    .at(reference, "what is recorded is read back from the store, so it is owned: return no reference");
+            }
         }
     }
     function::arguments(&function.signature, |_| bindings.push("self".to_owned()))

@@ -1,7 +1,7 @@
 //! Types that are known by their names. A name is taken for axum's type only when it can hardly be another.
 
 use syn::{
-    GenericArgument, PathArguments, PathSegment, Type, TypeImplTrait, TypePath,
+    GenericArgument, PathArguments, PathSegment, Type, TypeImplTrait, TypePath, TypeReference,
     visit::{self, Visit},
 };
 
@@ -112,6 +112,19 @@ pub(crate) fn opaque(ty: &Type) -> Option<TypeImplTrait> {
     let mut opaque = Opaque(None);
     opaque.visit_type(ty);
     opaque.0
+}
+
+/// The first reference within the `T` of a `Result<T, E>`.
+pub(crate) fn borrowed_value(result: &Type) -> Option<TypeReference> {
+    struct References(Option<TypeReference>);
+    impl<'ast> Visit<'ast> for References {
+        fn visit_type_reference(&mut self, node: &'ast TypeReference) {
+            self.0.get_or_insert_with(|| node.clone());
+        }
+    }
+    let mut references = References(None);
+    references.visit_type(type_arguments(path(result)?.path.segments.last()?).first()?);
+    references.0
 }
 
 /// The type within parentheses, and within the groups that `macro_rules!` puts round a fragment.

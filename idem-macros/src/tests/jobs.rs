@@ -29,11 +29,7 @@ fn takes_what_makes_sense_without_a_request() {
     );
     wrong(r#"key = self.name(&message), fingerprint = "none""#, &[]);
     for store in ["db.idempotency()", "&STORE", "STORE", "store()", "Self::store()", "match db { db => db.store() }"] {
-        wrong_on(
-            CONSUME,
-            &format!("ttl = \"1h\", operation = \"consume\", key = message.id, store = {store}"),
-            &[],
-        );
+        wrong_on(CONSUME, &format!("ttl = \"1h\", operation = \"consume\", key = message.id, store = {store}"), &[]);
     }
 }
 
@@ -141,11 +137,13 @@ fn goes_on_asynchronous_functions_that_return_a_result() {
     wrong_on(
         "async fn job(id: u64) -> Result<Vec<impl Serialize>, E> {}",
         args,
-        &[(
-            "impl Serialize",
-            "what is recorded is read back as this type, so it has a name: write the type",
-        )],
+        &[("impl Serialize", "what is recorded is read back as this type, so it has a name: write the type")],
     );
+    let owned = "what is recorded is read back from the store, so it is owned: return no reference";
+    for (output, place) in [("Result<&'a str, E>", "&'a str"), ("io::Result<Vec<(u8, &[u8])>>", "&[u8]")] {
+        wrong_on(&format!("async fn job<'a>(id: &'a str) -> {output} {{}}"), args, &[(place, owned)]);
+    }
+    wrong_on("async fn job(id: u64) -> Result<Cow<'static, str>, &'static str> {}", args, &[]);
     wrong_on("struct Job;", args, &[("struct", "`#[idempotent_fn]` goes on an `async fn`")]);
     wrong_on(
         "#[idempotent(ttl = \"1h\")] #[tracing::instrument] async fn job(id: u64) -> Result<(), E> {}",

@@ -101,8 +101,9 @@ impl JobRefusal {
     }
 }
 
-impl From<Refused> for JobRefusal {
-    fn from(refused: Refused) -> Self {
+impl JobRefusal {
+    // No `From`: the compiler would offer it to users, who have no such value.
+    pub(super) fn of(refused: Refused) -> Self {
         match refused {
             Refused::KeyReused => Self::KeyReused,
             Refused::InProgress => Self::InProgress,

@@ -176,7 +176,7 @@ pub(super) async fn owned<R: Send + 'static>(
         };
         engine.execute(call, work).await
     };
-    Ok(Adoptable::new(guarded, progress, stats).await?)
+    Adoptable::new(guarded, progress, stats).await.map_err(JobRefusal::of)
 }
 
 /// Work that ends when its caller goes.
@@ -188,7 +188,8 @@ pub(super) async fn borrowing<R>(
 ) -> Result<Answer<R>, JobRefusal> {
     let max_result = call.max_result();
     let call = call.identify(idempotency)?;
-    Ok(idempotency.engine().execute_in_place(call, work, |result| ending(result, max_result).0).await?)
+    let answer = idempotency.engine().execute_in_place(call, work, |result| ending(result, max_result).0).await;
+    answer.map_err(JobRefusal::of)
 }
 
 fn done<T: DeserializeOwned, E>(answer: Result<Answer<Result<T, E>>, JobRefusal>) -> Result<Done<T>, JobError<E>> {

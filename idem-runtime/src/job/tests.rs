@@ -269,13 +269,13 @@ fn a_job_is_held_to_its_bounds() {
     let millis = Duration::from_millis;
     let seconds = Duration::from_secs;
     for wrong in [
-        || _ = (Job::new("", Duration::from_secs(9))),
-        || _ = (Job::new("j", Duration::from_millis(999))),
-        || _ = (Job::new("j", Duration::from_secs(366 * 24 * 3600 + 1))),
-        || _ = (SHIP.lease(Duration::from_millis(99))),
-        || _ = (SHIP.lease(Duration::from_secs(3600))),
-        || _ = (SHIP.in_flight(InFlight::Wait(Duration::ZERO))),
-        || _ = (SHIP.in_flight(InFlight::Wait(Duration::from_secs(301)))),
+        || _ = Job::new("", Duration::from_secs(9)),
+        || _ = Job::new("j", Duration::from_millis(999)),
+        || _ = Job::new("j", Duration::from_secs(366 * 24 * 3600 + 1)),
+        || _ = SHIP.lease(Duration::from_millis(99)),
+        || _ = SHIP.lease(Duration::from_secs(3600)),
+        || _ = SHIP.in_flight(InFlight::Wait(Duration::ZERO)),
+        || _ = SHIP.in_flight(InFlight::Wait(Duration::from_secs(301))),
     ] {
         assert!(std::panic::catch_unwind(wrong).is_err());
     }

@@ -1,4 +1,4 @@
-// mistakes: 2
+// mistakes: 1
 use idem_runtime::{Idempotency, JobRefusal, idempotent_fn};
 
 #[idempotent_fn(ttl = "1h", key = id, store = idempotency)]

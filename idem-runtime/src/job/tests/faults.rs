@@ -9,7 +9,7 @@ use tokio::sync::oneshot;
 
 use super::bench::{Bench, WAYS, Way};
 use super::{KEEP, SHIP, refusal};
-use crate::store::Entry;
+use crate::store::{Entry, Store as _};
 use crate::{Done, JobRefusal};
 
 #[tokio::test(start_paused = true)]
