@@ -1,6 +1,7 @@
 //! What the expansion of `#[idempotent_fn]` calls.
 
-use std::future::Future;
+use std::future::{Future, IntoFuture};
+use std::pin::Pin;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -101,14 +102,40 @@ pub fn transaction<T: Send + 'static>(transactions: &Transactions<T>, call: &Job
 }
 
 /// Runs a function whose arguments are its own.
-pub async fn run<R: Send + 'static>(
+pub const fn run<F: Future>(idempotency: Idempotency, call: JobCall, codec: Codec<F::Output>, work: F) -> Owned<F> {
+    Owned { idempotency, call, codec, work }
+}
+
+/// A call that is awaited next. That its work can be sent is asked only then, so that an error is reported where the
+/// expansion awaits it: at the function's name.
+pub struct Owned<F: Future> {
     idempotency: Idempotency,
     call: JobCall,
-    codec: Codec<R>,
-    work: impl Future<Output = R> + Send + 'static,
-) -> R {
-    let answer = super::run::owned(&idempotency, call, work, codec.ending).await;
-    finish(answer, &codec)
+    codec: Codec<F::Output>,
+    work: F,
+}
+
+impl<F: Future> std::fmt::Debug for Owned<F> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Owned(..)")
+    }
+}
+
+impl<F> IntoFuture for Owned<F>
+where
+    F: Future + Send + 'static,
+    F::Output: Send,
+{
+    type Output = F::Output;
+    type IntoFuture = Pin<Box<dyn Future<Output = F::Output> + Send>>;
+
+    fn into_future(self) -> Self::IntoFuture {
+        let Self { idempotency, call, codec, work } = self;
+        Box::pin(async move {
+            let answer = super::run::owned(&idempotency, call, work, codec.ending).await;
+            finish(answer, &codec)
+        })
+    }
 }
 
 /// Runs a function that borrows.
