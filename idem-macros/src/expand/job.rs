@@ -31,8 +31,11 @@ pub(crate) fn expand(job: &Job) -> TokenStream {
     let codec = codec(&signature.output, &hidden);
     let within = quote_spanned!(own()=> match () { () => #body });
     // What cannot outlive its caller ends with it; anything else is carried to its end.
-    let run =
-        if output::needs_a_named_future(signature) || has_self(signature) { "run_borrowing_job" } else { "run_job" };
+    let run = if output::needs_a_named_future(signature) || signature.receiver().is_some() {
+        "run_borrowing_job"
+    } else {
+        "run_job"
+    };
     let place = own_at(signature.ident.span());
     let run = Ident::new(run, place);
     // Work that cannot be sent is reported at the function's name.
@@ -53,10 +56,6 @@ pub(crate) fn expand(job: &Job) -> TokenStream {
     let mut whole = Group::new(body.delimiter(), content);
     whole.set_span(own_at(body.span()));
     quote!(#(#attributes)* #visibility #emitted #whole)
-}
-
-fn has_self(signature: &Signature) -> bool {
-    signature.inputs.iter().any(|input| matches!(input, FnArg::Receiver(_)))
 }
 
 /// The signature as it is written, but for what is supplied, and for the names that the arguments have while the call is

@@ -85,9 +85,10 @@ pub(crate) fn check(options: &Options, function: Option<Function>, errors: &mut 
 /// is, an attribute on a method cannot see.
 fn operation_of_a_method(options: &Options, function: &Function, errors: &mut Errors) {
     let Function { signature, body, .. } = function;
-    let method = names_self(signature.inputs.to_token_stream())
-        || names_self(signature.output.to_token_stream())
-        || names_self(body.stream());
+    let method = signature.receiver().is_some()
+        || names_self_type(signature.inputs.to_token_stream())
+        || names_self_type(signature.output.to_token_stream())
+        || names_self_type(body.stream());
     if method && !options.lost && matches!(options.expression(Name::Operation), Slot::Absent) {
         let name = &signature.ident;
         let message = format!(
@@ -98,10 +99,10 @@ fn operation_of_a_method(options: &Options, function: &Function, errors: &mut Er
     }
 }
 
-fn names_self(tokens: TokenStream) -> bool {
+fn names_self_type(tokens: TokenStream) -> bool {
     tokens.into_iter().any(|token| match token {
-        TokenTree::Ident(word) => word == "self" || word == "Self",
-        TokenTree::Group(group) => names_self(group.stream()),
+        TokenTree::Ident(word) => word == "Self",
+        TokenTree::Group(group) => names_self_type(group.stream()),
         TokenTree::Punct(_) | TokenTree::Literal(_) => false,
     })
 }

@@ -169,6 +169,7 @@ fn a_method_has_an_operation() {
         wrong_on(item, args, &[("job", message)]);
         wrong_on(item, &format!("{args}, operation = \"job\""), &[]);
     }
+    wrong_on("async fn job(id: self::Id) -> Result<(), E> { self::other(id) }", args, &[]);
 }
 
 #[test]

@@ -44,7 +44,7 @@ async fn sqlite() -> Ground {
 async fn redis() -> Ground {
     let server = RedisServer::start().await;
     let connect = async || {
-        let builder = RedisStore::builder(&server.url()).response_timeout(Duration::from_secs(20));
+        let builder = RedisStore::builder(server.url()).response_timeout(Duration::from_secs(20));
         patient(builder.connect().await.unwrap())
     };
     Ground { idempotency: connect().await, other: connect().await, database: Database::Redis(server) }
@@ -52,7 +52,7 @@ async fn redis() -> Ground {
 
 async fn postgres() -> Ground {
     let server = PostgresServer::with(&["fsync=off"]).await;
-    let builder = || PostgresStore::builder(&server.url()).response_timeout(Duration::from_secs(20));
+    let builder = || PostgresStore::builder(server.url()).response_timeout(Duration::from_secs(20));
     builder().migrate().await.unwrap();
     let connect = async || patient(builder().connect().await.unwrap());
     Ground { idempotency: connect().await, other: connect().await, database: Database::Postgres(server) }
