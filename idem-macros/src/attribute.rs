@@ -77,6 +77,15 @@ pub(crate) fn idempotent(args: TokenStream, item: TokenStream) -> TokenStream {
     }
 }
 
+/// Expands `#[idempotent_fn(args)] item`.
+pub(crate) fn idempotent_fn(args: TokenStream, item: TokenStream) -> TokenStream {
+    let mut errors = Errors::default();
+    match read_fn(args, item.clone(), &mut errors) {
+        Some(model) => expand::job::expand(&model),
+        None => fallback::fallback(Kind::Function, item, &errors),
+    }
+}
+
 /// The model, or at least one error.
 pub(crate) fn read(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Option<model::Handler> {
     let options = args::parse(Kind::Handler, args, errors);
@@ -85,7 +94,6 @@ pub(crate) fn read(args: TokenStream, item: TokenStream, errors: &mut Errors) ->
 }
 
 /// The model of `#[idempotent_fn(args)] item`, or at least one error.
-#[cfg(test)]
 pub(crate) fn read_fn(args: TokenStream, item: TokenStream, errors: &mut Errors) -> Option<model::job::Job> {
     let options = args::parse(Kind::Function, args, errors);
     let function = item::parse(Kind::Function, item).map_err(|error| errors.push(error)).ok();

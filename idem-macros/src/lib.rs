@@ -1,6 +1,6 @@
-//! The `#[idempotent]` attribute of idem: the compile-time half.
+//! The attributes of idem, `#[idempotent]` and `#[idempotent_fn]`: the compile-time half.
 //!
-//! Depend on `idem-runtime`, which re-exports the attribute and holds everything that it expands to.
+//! Depend on `idem-runtime`, which re-exports them and holds everything that they expand to.
 //!
 //! An attribute goes through three steps, a module each: `args` turns its tokens into options with spans, `model` checks
 //! the options and the handler's signature and collects every mistake, `expand` turns what is right into tokens. When
@@ -90,4 +90,61 @@ use proc_macro::TokenStream;
 #[proc_macro_attribute]
 pub fn idempotent(args: TokenStream, item: TokenStream) -> TokenStream {
     attribute::idempotent(args.into(), item.into()).into()
+}
+
+/// Makes an asynchronous function idempotent that is no handler, such as a queue's consumer, a job or the sender of a
+/// webhook: it runs once per key, and every later call gets the value that it came to.
+///
+/// ```ignore
+/// use idem_runtime::{Idempotency, JobRefusal, idempotent_fn};
+///
+/// #[idempotent_fn(ttl = "7d", key = message.id, scope = message.tenant, store = idempotency)]
+/// async fn ship(idempotency: Idempotency, message: Message) -> Result<Parcel, ShipError> {
+///     post(message.order).await
+/// }
+///
+/// impl From<JobRefusal> for ShipError { /* .. */ }
+/// ```
+///
+/// # Options
+///
+/// | option | values | default | meaning |
+/// |---|---|---|---|
+/// | `ttl` | duration | required | how long the value is replayed: 1 s to 366 days |
+/// | `key` | an expression | required | which calls are the same |
+/// | `store` | an expression that yields an `&Idempotency` | required | where the value is kept |
+/// | `scope` | an expression | none | whose key it is: the same key under two scopes is two keys |
+/// | `operation` | string | the path of the module and the function's name; required for a method | names the operation; part of the key |
+/// | `on_failure` | `"retry"`, `"keep"` | `"retry"` | what an `Err`, a panic or an owner that died means: the next call runs the function again (at least once), or is told that the outcome is unknown (at most once) |
+/// | `in_flight` | `"reject"`, `"wait:DURATION"` | `"reject"` | a duplicate that comes while the first call runs: refuse it, or let it wait for up to 5 minutes |
+/// | `lease` | duration | `"30s"` | how long a claim outlives the last sign of life of its owner: 100 ms to 1 h, and shorter than `ttl` |
+/// | `fingerprint` | `"none"`, or an expression | `"none"` | what must be the same for a call to count as the same |
+/// | `crate` | path | `::idem_runtime` | where the runtime is, if it is renamed |
+///
+/// Durations and expressions are written as for [`macro@idempotent`]; expressions may name `self`.
+///
+/// **`operation`** is a part of every key. Where none is given, a function that is renamed or moved to another module
+/// forgets what it has done: name it before you do that, and where two functions of one name are in one module.
+///
+/// # The function
+///
+/// - It is an `async fn` that returns a `Result<T, E>`, and keeps its signature. `T` is recorded as JSON, so it is
+///   `Serialize + DeserializeOwned`; `E` takes refusals, `E: From<JobRefusal>`. Up to 1 MiB of JSON is kept.
+/// - `Ok` is recorded, and given again. An `Err` is given once, and follows `on_failure`.
+/// - A caller that wants to know whether the function ran, has it return `Result<Done<T>, E>`.
+/// - An argument that begins with `#[supplied]` is not passed by the caller: it is what only the running call has. Its
+///   type is `Execution` (the attempt, keys for calls that the function makes itself, whether the claim still holds), or
+///   `PostgresTransaction` or `SqliteTransaction`: the transaction in which the record is stored, together with what the
+///   function writes in it. Then `store` yields `&PostgresTransactions` or `&SqliteTransactions`.
+/// - If its caller goes, a function whose arguments are its own is carried to its end, so that its outcome is recorded;
+///   therefore its body is `Send + 'static`. A method, and a function that borrows or has parameters of type or
+///   lifetime, ends with its caller; if it had begun, that is a failure.
+/// - Below `#[async_trait]` it would stand on a function that is not `async` any more: call a free function from there.
+///
+/// # Errors
+///
+/// As for [`macro@idempotent`]: all mistakes at once, each at the text that holds it.
+#[proc_macro_attribute]
+pub fn idempotent_fn(args: TokenStream, item: TokenStream) -> TokenStream {
+    attribute::idempotent_fn(args.into(), item.into()).into()
 }

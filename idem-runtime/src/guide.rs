@@ -4,6 +4,10 @@
 #[doc = include_str!("../docs/why-not-compile.md")]
 pub mod why_does_my_handler_not_compile {}
 
+/// Idempotency beyond HTTP: consumers, jobs, senders.
+#[doc = include_str!("../docs/jobs.md")]
+pub mod jobs {}
+
 /// Every misuse of the attribute, and what the compiler says to it.
 #[doc = include_str!("../docs/misuse.md")]
 pub mod misuses {}

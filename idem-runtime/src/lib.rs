@@ -20,7 +20,7 @@
 //!
 //! | feature | default | gives |
 //! |---|---|---|
-//! | `macros` | yes | `#[idempotent]` |
+//! | `macros` | yes | `#[idempotent]`, `#[idempotent_fn]` |
 //! | `redis` | no | `RedisStore`, and `redis://` in [`Idempotency::connect`] |
 //! | `postgres` | no | `PostgresStore`, and `postgres://` in [`Idempotency::connect`]; needs Rust 1.94 |
 //! | `sqlite` | no | `SqliteStore`, and `sqlite:FILE` in [`Idempotency::connect`]; builds SQLite, with a C compiler |
@@ -41,6 +41,8 @@
 //! failed handler is not run again, and a retry is told that the outcome is unknown. What a handler writes in the
 //! record's own [`Transaction`] happens exactly once.
 //!
+//! Queue consumers, jobs and senders of webhooks are guarded the same way, without a request: [guide::jobs].
+//!
 //! [Why does my handler not compile?](guide::why_does_my_handler_not_compile)
 
 #![forbid(unsafe_code)]
@@ -53,6 +55,7 @@ mod engine;
 pub mod guide;
 pub mod http;
 mod idempotency;
+pub mod job;
 #[cfg(feature = "utoipa")]
 pub mod openapi;
 pub mod store;
@@ -60,6 +63,7 @@ pub mod store;
 pub use connect::ConnectError;
 pub use digest::{Fingerprint, RecordKey};
 pub use engine::stats::Counts;
+pub use engine::{InFlight, OnFailure};
 /// An entity tag, a typed header of the crate `headers` 0.4.
 #[cfg(feature = "preconditions")]
 pub use headers::ETag;
@@ -72,8 +76,9 @@ pub use http::precondition::{BadTag, IfMatch, Unmet, strong_etag};
 pub use http::refusal::{Refusal, RefusalCode};
 pub use http::transaction::{NoTransactions, Transaction, Transactions};
 #[cfg(feature = "macros")]
-pub use idem_macros::idempotent;
+pub use idem_macros::{idempotent, idempotent_fn};
 pub use idempotency::{Idempotency, IdempotencyBuilder};
+pub use job::{Done, Job, JobCall, JobError, JobRefusal};
 pub use store::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
@@ -162,7 +167,7 @@ pub type SqliteTransactions = Transactions<store::RusqliteTransaction>;
 pub use rusqlite;
 pub use store::{Store, StoreError};
 
-/// What the expansion of `#[idempotent]` uses. Not for anybody else: it changes without notice.
+/// What the expansions of `#[idempotent]` and `#[idempotent_fn]` use. Not for anybody else: it changes without notice.
 #[doc(hidden)]
 pub mod __private {
     pub use axum::response::{IntoResponse, Response};
@@ -174,6 +179,9 @@ pub mod __private {
     pub use crate::http::run::{Replayable, Run, run};
     pub use crate::http::state::{
         ProvidesIdempotency, body_argument, last_argument, leading_argument, state_provides_idempotency,
+    };
+    pub use crate::job::{
+        Job, codec, idempotency, run as run_job, run_borrowing as run_borrowing_job, transaction, transactions,
     };
     #[cfg(feature = "utoipa")]
     pub use crate::openapi::contract as openapi;

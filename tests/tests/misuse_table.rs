@@ -7,7 +7,7 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-const GROUPS: [(&str, &str); 10] = [
+const GROUPS: [(&str, &str); 12] = [
     ("options", "Options"),
     ("durations", "Durations"),
     ("sizes", "Sizes"),
@@ -17,6 +17,8 @@ const GROUPS: [(&str, &str); 10] = [
     ("expressions", "Expressions over the arguments"),
     ("function", "The function"),
     ("router", "The router"),
+    ("jobs", "Functions that are no handlers: options"),
+    ("job_functions", "Functions that are no handlers: the function"),
     ("transparent", "The handler's own mistakes, reported as without the attribute"),
 ];
 
@@ -36,8 +38,9 @@ fn misuse(case: &Path) -> String {
     let source = std::fs::read_to_string(case).unwrap();
     let mut lines = source.lines().skip_while(|line| !line.trim_start().starts_with("#[idempotent"));
     let attribute = lines.next().unwrap_or_default().trim();
-    let said_by_the_attribute =
-        !["function", "router", "transparent"].iter().any(|group| case.parent().unwrap().ends_with(group));
+    let said_by_the_attribute = !["function", "router", "transparent", "job_functions"]
+        .iter()
+        .any(|group| case.parent().unwrap().ends_with(group));
     if said_by_the_attribute {
         return format!("`{attribute}`");
     }

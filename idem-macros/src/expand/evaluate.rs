@@ -28,8 +28,8 @@ pub(super) fn names(policy: &Policy) -> BTreeSet<String> {
     names
 }
 
-/// Statements that bind `__arguments` to the values of all expressions.
-pub(super) fn arguments(policy: &Policy, parameters: &[Parameter<'_>], hidden: &TokenStream) -> TokenStream {
+/// Statements that bind `__arguments` to the values of all expressions, each added to `none`.
+pub(super) fn arguments(policy: &Policy, parameters: &[Parameter<'_>], none: &TokenStream) -> TokenStream {
     let mut values = Vec::new();
     if let Key::Expression(key) = &policy.key {
         values.push(value("key", key, parameters));
@@ -41,23 +41,15 @@ pub(super) fn arguments(policy: &Policy, parameters: &[Parameter<'_>], hidden: &
         values.push(value("fingerprint", fingerprint, parameters));
     }
     quote_spanned! {own()=>
-        let __arguments = #hidden::arguments();
+        let __arguments = #none;
         #(#values)*
     }
 }
 
 /// Adds one value. Temporaries of the expression end with its statement, in every edition.
 fn value(option: &str, evaluated: &Evaluated, parameters: &[Parameter<'_>]) -> TokenStream {
-    let Evaluated { expression, names } = evaluated;
-    let bound = parameters.iter().filter(|parameter| binds(&parameter.argument.pattern, names)).map(|parameter| {
-        let conditions = parameter.conditions();
-        let pattern = borrowed(&parameter.argument.pattern, names);
-        let name = &parameter.name;
-        // Names are searched in tokens, where a local of the expression can be taken for one: then it is used here.
-        let used = bindings(&pattern);
-        let conditions: Vec<_> = conditions.collect();
-        quote_spanned!(own()=> #(#conditions)* let #pattern = &#name; #(#conditions)* let _ = (#(&#used,)*);)
-    });
+    let expression = &evaluated.expression;
+    let bound = bound(&evaluated.names, parameters);
     let method = Ident::new(option, own_at(ends(expression).0));
     let reference = by_reference(expression);
     quote_spanned! {own()=>
@@ -67,6 +59,44 @@ fn value(option: &str, evaluated: &Evaluated, parameters: &[Parameter<'_>]) -> T
             __arguments
         };
     }
+}
+
+/// A statement that binds `__store` to what the expression lends, and `__transactions` if it is transactions.
+pub(super) fn store(
+    evaluated: &Evaluated,
+    parameters: &[Parameter<'_>],
+    transactional: bool,
+    hidden: &TokenStream,
+) -> TokenStream {
+    let own = own();
+    let expression = &evaluated.expression;
+    let bound = bound(&evaluated.names, parameters);
+    let (pattern, lent) = if transactional {
+        (quote_spanned!(own=> (__store, __transactions)), quote_spanned!(own=> transactions))
+    } else {
+        (quote_spanned!(own=> __store), quote_spanned!(own=> idempotency))
+    };
+    quote_spanned! {own=>
+        let #pattern = {
+            #(#bound)*
+            let __store = #hidden::#lent(#expression);
+            __store
+        };
+    }
+}
+
+/// Statements that bind by reference what an expression names.
+fn bound(names: &BTreeSet<String>, parameters: &[Parameter<'_>]) -> Vec<TokenStream> {
+    let bound = parameters.iter().filter(|parameter| binds(&parameter.argument.pattern, names)).map(|parameter| {
+        let conditions = parameter.conditions();
+        let pattern = borrowed(&parameter.argument.pattern, names);
+        let name = &parameter.name;
+        // Names are searched in tokens, where a local of the expression can be taken for one: then it is used here.
+        let used = bindings(&pattern);
+        let conditions: Vec<_> = conditions.collect();
+        quote_spanned!(own()=> #(#conditions)* let #pattern = &#name; #(#conditions)* let _ = (#(&#used,)*);)
+    });
+    bound.collect()
 }
 
 /// A tuple of places borrows each of them: none can be moved out of an argument.

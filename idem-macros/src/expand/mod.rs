@@ -5,6 +5,7 @@
 
 mod checks;
 mod evaluate;
+pub(crate) mod job;
 mod openapi;
 mod output;
 mod pattern;
@@ -54,7 +55,7 @@ pub(crate) fn expand(handler: &Handler) -> TokenStream {
         Some(last) => last.name.to_token_stream(),
         None => quote_spanned!(own()=> ()),
     };
-    let evaluated = evaluate::arguments(policy, &parameters, &hidden);
+    let evaluated = evaluate::arguments(policy, &parameters, &quote_spanned!(own()=> #hidden::arguments()));
     let route = route::route(policy, http, &hidden);
     let named = evaluate::names(policy);
     let rebound = parameters.iter().map(|parameter| parameter.rebind(&named));

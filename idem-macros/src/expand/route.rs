@@ -22,13 +22,7 @@ pub(super) fn route(policy: &Policy, http: &Http, hidden: &TokenStream) -> Token
         Record::Chosen(function) => quote_spanned!(own=> Chosen(#function)),
     };
     let on_failure = on_failure(policy.on_failure);
-    let in_flight = match policy.in_flight {
-        InFlight::Reject => quote_spanned!(own=> Reject),
-        InFlight::Wait(time) => {
-            let time = duration(time, hidden);
-            quote_spanned!(own=> Wait(#time))
-        }
-    };
+    let in_flight = in_flight(policy.in_flight, hidden);
     let fingerprint = match &policy.fingerprint {
         Fingerprint::Body => quote_spanned!(own=> Body),
         Fingerprint::Json => quote_spanned!(own=> Json),
@@ -93,10 +87,20 @@ pub(super) fn missing(missing: Missing) -> TokenStream {
 
 /// The variant of `OnFailure`.
 pub(super) fn on_failure(on_failure: OnFailure) -> TokenStream {
-    let own = own();
     match on_failure {
-        OnFailure::Retry => quote_spanned!(own=> Retry),
-        OnFailure::Keep => quote_spanned!(own=> Keep),
+        OnFailure::Retry => quote_spanned!(own()=> Retry),
+        OnFailure::Keep => quote_spanned!(own()=> Keep),
+    }
+}
+
+/// The variant of `InFlight`.
+pub(super) fn in_flight(in_flight: InFlight, hidden: &TokenStream) -> TokenStream {
+    match in_flight {
+        InFlight::Reject => quote_spanned!(own()=> Reject),
+        InFlight::Wait(time) => {
+            let time = duration(time, hidden);
+            quote_spanned!(own()=> Wait(#time))
+        }
     }
 }
 
@@ -108,7 +112,7 @@ fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
     }
 }
 
-fn duration(milliseconds: u64, hidden: &TokenStream) -> TokenStream {
+pub(super) fn duration(milliseconds: u64, hidden: &TokenStream) -> TokenStream {
     let milliseconds = Literal::u64_unsuffixed(milliseconds);
     quote_spanned!(own()=> #hidden::milliseconds(#milliseconds))
 }

@@ -1,5 +1,6 @@
 //! What is said of a function that is no handler, such as a queue's consumer or a job.
 
+use proc_macro2::{TokenStream, TokenTree};
 use quote::ToTokens;
 use syn::{Expr, ReturnType, Type};
 
@@ -12,10 +13,11 @@ use super::{
     known, lease_within_ttl,
     policy::{Fingerprint, InFlight, Key, OnFailure, Policy, Scope},
     required,
+    supplied::{self, Supply},
     value::{Written, peeled, say, written},
 };
 use crate::{
-    args::{Name, Options},
+    args::{Name, Options, Slot},
     attribute::Kind,
     errors::Errors,
     item::Function,
@@ -26,6 +28,8 @@ pub(crate) struct Job {
     pub(crate) function: Function,
     /// Without a `self`, which expressions can name all the same.
     pub(crate) arguments: Vec<Argument>,
+    /// For each argument, what it is supplied with if the caller does not pass it.
+    pub(crate) supplied: Vec<Option<Supply>>,
     pub(crate) policy: Policy,
     /// Yields an `&Idempotency`.
     pub(crate) store: Evaluated,
@@ -35,9 +39,12 @@ pub(crate) struct Job {
 pub(crate) fn check(options: &Options, function: Option<Function>, errors: &mut Errors) -> Option<Job> {
     let mut bindings = Vec::new();
     let arguments = function.as_ref().map(|function| {
-        let arguments = signature(function, &mut bindings, errors);
-        bindings.extend(argument::all_bindings(&arguments));
-        arguments
+        let mut arguments = signature(function, &mut bindings, errors);
+        let supplied = supplied::supplied(&mut arguments, errors);
+        // What is supplied, is so after the call was identified.
+        let passed = arguments.iter().zip(&supplied).filter(|(_, supplied)| supplied.is_none());
+        bindings.extend(passed.flat_map(|(argument, _)| argument::all_bindings(std::slice::from_ref(argument))));
+        (arguments, supplied)
     });
     let name = function.as_ref().map(|function| &function.signature.ident);
     let mut judge = Judge { options, function: name, bindings: &bindings, errors };
@@ -50,6 +57,9 @@ pub(crate) fn check(options: &Options, function: Option<Function>, errors: &mut 
     required(Kind::Function, Name::Ttl, "how long is the result kept?", options, errors);
     required(Kind::Function, Name::Key, "which calls are the same?", options, errors);
     required(Kind::Function, Name::Store, "where is the result kept?", options, errors);
+    if let Some(function) = &function {
+        operation_of_a_method(options, function, errors);
+    }
     lease_within_ttl(options, ttl, lease, errors);
 
     if !errors.is_empty() {
@@ -67,7 +77,34 @@ pub(crate) fn check(options: &Options, function: Option<Function>, errors: &mut 
         fingerprint: fingerprint.unwrap_or(Fingerprint::None),
         runtime: options.runtime.given().cloned(),
     };
-    Some(Job { function: function?, arguments: arguments?, policy, store: store? })
+    let (arguments, supplied) = arguments?;
+    Some(Job { function: function?, arguments, supplied, policy, store: store? })
+}
+
+/// Two types of one module can have methods of one name, and their calls must not be taken for each other. What type it
+/// is, an attribute on a method cannot see.
+fn operation_of_a_method(options: &Options, function: &Function, errors: &mut Errors) {
+    let Function { signature, body, .. } = function;
+    let method = signature.receiver().is_some()
+        || names_self_type(signature.inputs.to_token_stream())
+        || names_self_type(signature.output.to_token_stream())
+        || names_self_type(body.stream());
+    if method && !options.lost && matches!(options.expression(Name::Operation), Slot::Absent) {
+        let name = &signature.ident;
+        let message = format!(
+            "two types can have a method `{name}`, so it needs a name of its own: `operation` is missing, as in \
+             `#[idempotent_fn(operation = \"{name}\")]`"
+        );
+        errors.at(name, message);
+    }
+}
+
+fn names_self_type(tokens: TokenStream) -> bool {
+    tokens.into_iter().any(|token| match token {
+        TokenTree::Ident(word) => word == "Self",
+        TokenTree::Group(group) => names_self_type(group.stream()),
+        TokenTree::Punct(_) | TokenTree::Literal(_) => false,
+    })
 }
 
 fn signature(function: &Function, bindings: &mut Vec<String>, errors: &mut Errors) -> Vec<Argument> {
@@ -78,7 +115,15 @@ fn signature(function: &Function, bindings: &mut Vec<String>, errors: &mut Error
     match &function.signature.output {
         ReturnType::Type(_, ty) if !is_result(ty) => errors.at(ty, message),
         ReturnType::Default => errors.at(&function.signature.ident, message),
-        ReturnType::Type(..) => {}
+        ReturnType::Type(_, ty) => {
+            if let Some(opaque) = known::opaque(ty) {
+                errors.at(opaque, "what is recorded is read back as this type, so it has a name: write the type");
+            }
+            if let Some(reference) = known::borrowed_value(ty) {
+                errors
+                    .at(reference, "what is recorded is read back from the store, so it is owned: return no reference");
+            }
+        }
     }
     function::arguments(&function.signature, |_| bindings.push("self".to_owned()))
 }

@@ -1,7 +1,7 @@
 //! Types that are known by their names. A name is taken for axum's type only when it can hardly be another.
 
 use syn::{
-    GenericArgument, PathArguments, PathSegment, Type, TypePath,
+    GenericArgument, PathArguments, PathSegment, Type, TypeImplTrait, TypePath, TypeReference,
     visit::{self, Visit},
 };
 
@@ -99,6 +99,32 @@ pub(crate) fn names_a_future(ty: &Type) -> bool {
     let mut futures = Futures(false);
     futures.visit_type(ty);
     futures.0
+}
+
+/// The first `impl Trait` within a type.
+pub(crate) fn opaque(ty: &Type) -> Option<TypeImplTrait> {
+    struct Opaque(Option<TypeImplTrait>);
+    impl<'ast> Visit<'ast> for Opaque {
+        fn visit_type_impl_trait(&mut self, node: &'ast TypeImplTrait) {
+            self.0.get_or_insert_with(|| node.clone());
+        }
+    }
+    let mut opaque = Opaque(None);
+    opaque.visit_type(ty);
+    opaque.0
+}
+
+/// The first reference within the `T` of a `Result<T, E>`.
+pub(crate) fn borrowed_value(result: &Type) -> Option<TypeReference> {
+    struct References(Option<TypeReference>);
+    impl<'ast> Visit<'ast> for References {
+        fn visit_type_reference(&mut self, node: &'ast TypeReference) {
+            self.0.get_or_insert_with(|| node.clone());
+        }
+    }
+    let mut references = References(None);
+    references.visit_type(type_arguments(path(result)?.path.segments.last()?).first()?);
+    references.0
 }
 
 /// The type within parentheses, and within the groups that `macro_rules!` puts round a fragment.

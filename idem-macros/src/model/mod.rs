@@ -6,8 +6,6 @@ mod expression;
 pub(crate) mod function;
 mod handler;
 mod header;
-// The model of `#[idempotent_fn]`: what it expands to has to be written first.
-#[cfg(test)]
 pub(crate) mod job;
 mod judge;
 pub(crate) mod known;
@@ -15,6 +13,7 @@ pub(crate) mod policy;
 mod quantity;
 mod size;
 mod source;
+pub(crate) mod supplied;
 mod value;
 
 use proc_macro2::Span;

@@ -26,6 +26,9 @@ const RIGHT: &[&str] = &[
     "crate = crate::runtime",
 ];
 
+/// What a function that is no handler cannot do without.
+const OF_A_FUNCTION: &str = "ttl = \"1h\", key = order, store = &STORE, operation = \"pay\", ";
+
 /// Names of options, right and wrong.
 const NAMES: &[&str] = &[
     "ttl",
@@ -175,6 +178,8 @@ const ARGUMENTS: &[&str] = &[
     "ws: WebSocketUpgrade",
     "&self",
     "self: Box<Self>",
+    "#[supplied] execution: Execution",
+    "#[supplied] mut tx: SqliteTransaction",
     "...",
     "order",
 ];
@@ -184,6 +189,8 @@ const OUTPUTS: &[&str] = &[
     "",
     " -> String",
     " -> Result<impl IntoResponse, AppError>",
+    " -> Result<Receipt, Error>",
+    " -> io::Result<&'a str>",
     " -> impl IntoResponse + use<'_>",
     " -> !",
     " -> (StatusCode, Sse<impl Stream>)",
@@ -207,7 +214,7 @@ pub(crate) fn chosen(bytes: &[u8]) -> (String, String) {
     let mut bytes = bytes.iter().map(|byte| usize::from(*byte));
     let mut choose = |from: &[&'static str]| from[bytes.next().unwrap_or_default() % from.len()];
     let counts = ["", "1", "22", "333", "4444", "55555"];
-    let mut args = choose(&["ttl = \"1h\", ", "ttl = \"1h\", ", ""]).to_owned();
+    let mut args = choose(&["ttl = \"1h\", ", "ttl = \"1h\", ", OF_A_FUNCTION, ""]).to_owned();
     for _ in choose(&counts).chars() {
         let parts: &[_] = if choose(&["right", "right", ""]).is_empty() { &[NAMES, SIGNS, VALUES] } else { &[RIGHT] };
         for part in parts.iter().chain([&ENDS]) {
@@ -232,11 +239,13 @@ pub(crate) fn expands(args: &str, item: &str) {
         return;
     }
     let given = errors(&args) + errors(&item);
-    let expanded = attribute::idempotent(args, item.clone());
-    let reported = errors(&expanded) > given;
-    // A body is passed on as it is, and a half-typed one is reported by the compiler.
-    let reads = |tokens: &TokenStream| syn::parse2::<syn::File>(tokens.clone()).is_ok();
-    assert!(reported || reads(&expanded) || !reads(&item), "{expanded}");
+    for attribute in [attribute::idempotent, attribute::idempotent_fn] {
+        let expanded = attribute(args.clone(), item.clone());
+        let reported = errors(&expanded) > given;
+        // A body is passed on as it is, and a half-typed one is reported by the compiler.
+        let reads = |tokens: &TokenStream| syn::parse2::<syn::File>(tokens.clone()).is_ok();
+        assert!(reported || reads(&expanded) || !reads(&item), "{expanded}");
+    }
 }
 
 fn depth(tokens: &TokenStream) -> usize {

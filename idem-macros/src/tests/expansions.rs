@@ -4,13 +4,24 @@
 
 use std::{env, fs, path::Path};
 
+use proc_macro2::TokenStream;
+
 use super::tokens;
 use crate::attribute;
 
 #[track_caller]
 fn expansion(name: &str, args: &str, item: &str) {
-    let file: syn::File = syn::parse2(attribute::idempotent(tokens(args), tokens(item))).expect(name);
-    let source = format!("#[idempotent({args})]\n{item}");
+    kept(name, &format!("#[idempotent({args})]\n{item}"), attribute::idempotent(tokens(args), tokens(item)));
+}
+
+#[track_caller]
+fn expansion_of_fn(name: &str, args: &str, item: &str) {
+    kept(name, &format!("#[idempotent_fn({args})]\n{item}"), attribute::idempotent_fn(tokens(args), tokens(item)));
+}
+
+#[track_caller]
+fn kept(name: &str, source: &str, expanded: TokenStream) {
+    let file: syn::File = syn::parse2(expanded).expect(name);
     let source: String = source.lines().map(|line| format!("// {line}").trim_end().to_owned() + "\n").collect();
     let expanded = format!("{source}\n{}", prettyplease::unparse(&file));
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/expansions").join(format!("{name}.rs"));
@@ -78,6 +89,43 @@ pub(crate) async fn pay(
 ) -> ! {
     #![allow(clippy::diverging_sub_expression)]
     panic!()
+}",
+    );
+}
+
+#[test]
+fn a_function_with_arguments_of_its_own() {
+    expansion_of_fn(
+        "job",
+        r#"ttl = "7d", key = id, store = idempotency"#,
+        "pub async fn ship(idempotency: Idempotency, Message { id, lamps }: Message) -> Result<Parcel, Error> {
+    post(id, lamps).await
+}",
+    );
+}
+
+#[test]
+fn a_method_with_every_option() {
+    expansion_of_fn(
+        "job_every_option",
+        r#"ttl = "1d", key = (message.queue, message.id), scope = self.tenant(), store = &self.idempotency, operation = "consume", on_failure = "keep", in_flight = "wait:2s", lease = "10s", fingerprint = &message, crate = crate::runtime"#,
+        "async fn consume<T>(&mut self, #[cfg(feature = \"audit\")] audit: &Audit, mut message: Message<T>) -> Result<(), Error>
+where
+    T: Serialize,
+{
+    message.open()?;
+    self.act(message).await
+}",
+    );
+}
+
+#[test]
+fn a_function_with_what_is_supplied() {
+    expansion_of_fn(
+        "job_supplied",
+        r#"ttl = "7d", key = id, store = transactions"#,
+        "async fn ship(transactions: Transactions, #[supplied] mut tx: PostgresTransaction, id: u64, #[supplied] execution: Execution) -> Result<(), Error> {
+    insert(&mut tx, id, execution.attempt()).await
 }",
     );
 }

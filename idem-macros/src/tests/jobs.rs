@@ -16,7 +16,8 @@ fn wrong_on(item: &str, args: &str, expected: &[(&str, &str)]) {
 
 #[track_caller]
 fn wrong(args: &str, expected: &[(&str, &str)]) {
-    wrong_on(CONSUME, &format!("ttl = \"1h\", store = &self.idempotency, {args}"), expected);
+    let operation = if args.contains("operation") { "" } else { "operation = \"consume\"," };
+    wrong_on(CONSUME, &format!("ttl = \"1h\", store = &self.idempotency, {operation} {args}"), expected);
 }
 
 #[test]
@@ -28,14 +29,14 @@ fn takes_what_makes_sense_without_a_request() {
     );
     wrong(r#"key = self.name(&message), fingerprint = "none""#, &[]);
     for store in ["db.idempotency()", "&STORE", "STORE", "store()", "Self::store()", "match db { db => db.store() }"] {
-        wrong_on(CONSUME, &format!("ttl = \"1h\", key = message.id, store = {store}"), &[]);
+        wrong_on(CONSUME, &format!("ttl = \"1h\", operation = \"consume\", key = message.id, store = {store}"), &[]);
     }
 }
 
 #[test]
 fn says_what_a_checked_function_is() {
     let mut errors = Errors::default();
-    let args = tokens(r#"ttl = "1h", key = message.id, store = self"#);
+    let args = tokens(r#"ttl = "1h", operation = "consume", key = message.id, store = self"#);
     let job = attribute::read_fn(args, tokens(CONSUME), &mut errors).expect("it is right");
     assert_eq!(job.function.signature.ident, "consume");
     assert_eq!(job.arguments.len(), 2);
@@ -52,6 +53,11 @@ fn asks_for_what_it_cannot_do_without() {
             ("", "how long is the result kept? `ttl` is missing, as in `#[idempotent_fn(ttl = \"1h\")]`"),
             ("", "which calls are the same? `key` is missing, as in `#[idempotent_fn(key = message.id)]`"),
             ("", "where is the result kept? `store` is missing, as in `#[idempotent_fn(store = &idempotency)]`"),
+            (
+                "consume",
+                "two types can have a method `consume`, so it needs a name of its own: `operation` is missing, as in \
+                 `#[idempotent_fn(operation = \"consume\")]`",
+            ),
         ],
     );
 }
@@ -100,7 +106,7 @@ fn everything_is_an_expression_over_the_arguments() {
     );
     wrong_on(
         CONSUME,
-        "ttl = \"1h\", key = message.id, store = \"redis://localhost\"",
+        "ttl = \"1h\", operation = \"consume\", key = message.id, store = \"redis://localhost\"",
         &[("\"redis://localhost\"", "`store`: this is an expression over the arguments, write `store = &idempotency`")],
     );
 }
@@ -128,6 +134,16 @@ fn goes_on_asynchronous_functions_that_return_a_result() {
             ("unsafe", "an idempotent function cannot be `unsafe`: write `async fn job`"),
         ],
     );
+    wrong_on(
+        "async fn job(id: u64) -> Result<Vec<impl Serialize>, E> {}",
+        args,
+        &[("impl Serialize", "what is recorded is read back as this type, so it has a name: write the type")],
+    );
+    let owned = "what is recorded is read back from the store, so it is owned: return no reference";
+    for (output, place) in [("Result<&'a str, E>", "&'a str"), ("io::Result<Vec<(u8, &[u8])>>", "&[u8]")] {
+        wrong_on(&format!("async fn job<'a>(id: &'a str) -> {output} {{}}"), args, &[(place, owned)]);
+    }
+    wrong_on("async fn job(id: u64) -> Result<Cow<'static, str>, &'static str> {}", args, &[]);
     wrong_on("struct Job;", args, &[("struct", "`#[idempotent_fn]` goes on an `async fn`")]);
     wrong_on(
         "#[idempotent(ttl = \"1h\")] #[tracing::instrument] async fn job(id: u64) -> Result<(), E> {}",
@@ -137,4 +153,68 @@ fn goes_on_asynchronous_functions_that_return_a_result() {
             "a function takes either `#[idempotent]`, if it is a handler, or `#[idempotent_fn]`",
         )],
     );
+}
+
+#[test]
+fn a_method_has_an_operation() {
+    let args = r#"ttl = "1h", key = id, store = STORE"#;
+    let message = "two types can have a method `job`, so it needs a name of its own: `operation` is missing, as in \
+                   `#[idempotent_fn(operation = \"job\")]`";
+    for item in [
+        "async fn job(self, id: u64) -> Result<(), E> {}",
+        "async fn job(id: u64, other: Option<Self>) -> Result<(), E> {}",
+        "async fn job(id: u64) -> Result<Self, E> {}",
+        "async fn job(id: u64) -> Result<(), E> { { Self::other(id) } }",
+    ] {
+        wrong_on(item, args, &[("job", message)]);
+        wrong_on(item, &format!("{args}, operation = \"job\""), &[]);
+    }
+    wrong_on("async fn job(id: self::Id) -> Result<(), E> { self::other(id) }", args, &[]);
+}
+
+#[test]
+fn what_the_call_has_is_supplied() {
+    let args = r#"ttl = "1h", key = id, store = transactions"#;
+    let item = |arguments: &str| {
+        format!("async fn job(transactions: &PostgresTransactions, id: u64, {arguments}) -> Result<(), E> {{}}")
+    };
+    for arguments in [
+        "#[supplied] tx: PostgresTransaction",
+        "#[supplied] mut tx: idem_runtime::SqliteTransaction, #[supplied] execution: Execution",
+        "#[supplied] _: idem_runtime::Transaction<Own>",
+        "execution: Execution",
+        "tx: Transaction<'_, Postgres>",
+    ] {
+        wrong_on(&item(arguments), args, &[]);
+    }
+    let only = "only what the call itself has is supplied: its `Execution`, and the record's transaction, a \
+                `PostgresTransaction` or a `SqliteTransaction`";
+    wrong_on(&item("#[supplied] db: Db"), args, &[("Db", only)]);
+    let unmarked = "the record's transaction begins with the call, so its caller has none to pass: write `#[supplied]` \
+                    before this argument";
+    wrong_on(&item("tx: PostgresTransaction"), args, &[("PostgresTransaction", unmarked)]);
+    wrong_on(
+        &item("#[supplied] a: SqliteTransaction, #[supplied] b: SqliteTransaction"),
+        args,
+        &[("SqliteTransaction", "a call has one transaction, that of its record: keep one")],
+    );
+    wrong_on(
+        &item("#[supplied(by = call)] execution: Execution"),
+        args,
+        &[("#[supplied(by = call)]", "`#[supplied]` says all there is to say: leave out what follows")],
+    );
+    wrong_on(
+        &item("#[supplied] tx: SqliteTransaction"),
+        r#"ttl = "1h", key = tx.id(), store = transactions"#,
+        &[("tx", "`job` has no argument `tx`: its arguments are `transactions`, `id`")],
+    );
+}
+
+#[test]
+fn a_function_with_a_mistake_keeps_what_is_supplied_out_of_its_signature() {
+    let item = "async fn job(id: u64, #[supplied] mut tx: SqliteTransaction) -> Result<(), E> { tx.call().await }";
+    let expanded = attribute::idempotent_fn(tokens(r#"ttl = "1h""#), tokens(item)).to_string();
+    assert!(expanded.starts_with("async fn job (id : u64"), "{expanded}");
+    assert!(expanded.contains("-> Result < () , E > { let mut tx : SqliteTransaction ="), "{expanded}");
+    assert!(!expanded.contains("supplied"));
 }

@@ -46,7 +46,10 @@ pub(super) async fn run_caught<F: Future>(work: F) -> Result<F::Output, Panic> {
     poll_fn(move |context| poll_caught(work.as_mut(), context)).await
 }
 
-fn poll_caught<F: Future>(mut work: Pin<&mut Option<F>>, context: &mut Context<'_>) -> Poll<Result<F::Output, Panic>> {
+pub(super) fn poll_caught<F: Future>(
+    mut work: Pin<&mut Option<F>>,
+    context: &mut Context<'_>,
+) -> Poll<Result<F::Output, Panic>> {
     let Some(running) = work.as_mut().as_pin_mut() else { return Poll::Pending };
     match catch_unwind(AssertUnwindSafe(|| running.poll(context))) {
         Ok(poll) => poll.map(Ok),

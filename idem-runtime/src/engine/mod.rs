@@ -21,6 +21,7 @@ use crate::digest::{Fingerprint, RecordKey};
 use crate::store::{Claim, ErasedStore, OwnerToken, Record, StoreError, Writes};
 
 pub(crate) mod adopt;
+mod in_place;
 mod leased;
 mod policy;
 pub(crate) mod progress;

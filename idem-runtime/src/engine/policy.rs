@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-/// What a failure means: a 5xx answer, a panic, an answer that broke off, or an owner that died.
+/// What a failure means: a handler's 5xx answer or one that broke off, a job's `Err`, a panic, or an owner that died.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnFailure {
     /// The next retry runs the request again: at least once.

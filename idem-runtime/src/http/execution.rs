@@ -44,7 +44,7 @@ struct Shared {
 }
 
 impl Execution {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self {
             shared: Arc::new(Shared {
                 progress: Arc::new(Progress::new()),
@@ -66,21 +66,21 @@ impl Execution {
         execution
     }
 
-    pub(super) fn set_key(&self, key: String, digester: Digester) {
+    pub(crate) fn set_key(&self, key: String, digester: Digester) {
         *self.shared.key.lock() = Some((key, digester));
     }
 
     /// Where the transaction will be; `None` if one was asked for before.
-    pub(super) fn ask_for_transaction(&self, idempotency: Idempotency) -> Option<Arc<Slot>> {
+    pub(crate) fn ask_for_transaction(&self, idempotency: Idempotency) -> Option<Arc<Slot>> {
         let slot = Arc::<Slot>::default();
         self.shared.transaction.set((idempotency, Arc::clone(&slot))).ok().map(|()| slot)
     }
 
-    pub(super) fn transaction(&self) -> Option<&(Idempotency, Arc<Slot>)> {
+    pub(crate) fn transaction(&self) -> Option<&(Idempotency, Arc<Slot>)> {
         self.shared.transaction.get()
     }
 
-    pub(super) fn progress(&self) -> &Arc<Progress> {
+    pub(crate) fn progress(&self) -> &Arc<Progress> {
         &self.shared.progress
     }
 

@@ -6,7 +6,7 @@
 
 use http::HeaderName;
 
-mod content;
+pub(crate) mod content;
 pub(crate) mod cors;
 #[cfg(feature = "preconditions")]
 pub mod created;

@@ -24,6 +24,12 @@ pub struct Transactions<T> {
     kind: PhantomData<fn() -> T>,
 }
 
+impl<T> Transactions<T> {
+    pub(crate) const fn idempotency(&self) -> &Idempotency {
+        &self.idempotency
+    }
+}
+
 impl<T> Clone for Transactions<T> {
     fn clone(&self) -> Self {
         Self { idempotency: self.idempotency.clone(), kind: PhantomData }
@@ -117,6 +123,10 @@ pub struct Transaction<T: Send + 'static> {
 }
 
 impl<T: Send + 'static> Transaction<T> {
+    pub(crate) fn new(slot: Arc<Slot>) -> Self {
+        Self { slot, taken: OnceLock::new() }
+    }
+
     fn get(&self) -> &T {
         self.taken.get_or_init(|| self.take())
     }
@@ -197,7 +207,7 @@ where
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let idempotency = state.transactions().idempotency;
         match Execution::of_request(parts).ask_for_transaction(idempotency.clone()) {
-            Some(slot) => Ok(Self { slot, taken: OnceLock::new() }),
+            Some(slot) => Ok(Self::new(slot)),
             None => {
                 tracing::error!("a handler takes more than one transaction");
                 Err(idempotency.face().render.render(&Refusal::new(RefusalCode::Misconfigured)))

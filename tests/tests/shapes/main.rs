@@ -1,4 +1,5 @@
-//! Handlers of every shape, each run through a router: once for its key, and replayed the second time.
+//! Handlers of every shape, each run through a router: once for its key, and replayed the second time. So are functions that
+//! are no handlers, without a router.
 //!
 //! Everything here is held to clippy's strictest groups: what the attribute adds must not show. Built for edition 2021
 //! and for edition 2024.
@@ -12,6 +13,7 @@ mod bodies;
 mod expressions;
 mod generics;
 mod hygiene;
+mod jobs;
 mod patterns;
 mod returns;
 mod stacked;

@@ -1,0 +1,11 @@
+// mistakes: 1
+use idem_runtime::{Idempotency, JobRefusal, idempotent_fn};
+
+#[idempotent_fn(ttl = "1h", key = id, store = idempotency)]
+#[idem_runtime::idempotent(ttl = "1h")]
+async fn job(idempotency: &Idempotency, id: u64) -> Result<u64, JobRefusal> {
+    drop(idempotency.clone());
+    Ok(id)
+}
+
+fn main() {}

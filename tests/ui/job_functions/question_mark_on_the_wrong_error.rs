@@ -1,0 +1,10 @@
+// mistakes: 1
+use idem_runtime::{Idempotency, JobRefusal, idempotent_fn};
+
+#[idempotent_fn(ttl = "1h", key = id, store = idempotency)]
+async fn job(idempotency: &Idempotency, id: &str) -> Result<u64, JobRefusal> {
+    drop(idempotency.clone());
+    Ok(id.parse::<u64>()?)
+}
+
+fn main() {}

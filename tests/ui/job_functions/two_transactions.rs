@@ -1,0 +1,15 @@
+// mistakes: 1
+use idem_runtime::{JobRefusal, SqliteTransaction, SqliteTransactions, idempotent_fn};
+
+#[idempotent_fn(ttl = "1h", key = id, store = transactions)]
+async fn job(
+    transactions: SqliteTransactions,
+    #[supplied] tx: SqliteTransaction,
+    #[supplied] other: SqliteTransaction,
+    id: u64,
+) -> Result<u64, JobRefusal> {
+    drop((transactions, tx, other));
+    Ok(id)
+}
+
+fn main() {}

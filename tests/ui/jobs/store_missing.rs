@@ -1,0 +1,15 @@
+// mistakes: 1
+use idem_runtime::{Idempotency, JobRefusal, idempotent_fn};
+
+struct Message {
+    id: u64,
+    tenant: String,
+}
+
+#[idempotent_fn(ttl = "1h", key = message.id)]
+async fn consume(idempotency: Idempotency, message: Message) -> Result<u64, JobRefusal> {
+    drop(idempotency);
+    Ok(message.id + message.tenant.len() as u64)
+}
+
+fn main() {}
