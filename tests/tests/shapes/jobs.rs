@@ -145,6 +145,7 @@ trait Consume {
 }
 
 impl<S> Consume for Consumer<S> {
+    #[allow(clippy::future_not_send, reason = "so is the function's own, of a consumer that cannot be shared")]
     #[idempotent_fn(ttl = "1h", operation = "of_a_trait", key = id, store = &self.idempotency)]
     async fn consume(&self, id: &str) -> Result<u64, JobRefusal> {
         let _ = id;
@@ -272,6 +273,7 @@ async fn names_and_attributes_in_the_way() {
     once(|| with_names_in_the_way(1, 2)).await;
 }
 
+#[allow(clippy::future_not_send, reason = "what it borrows cannot be sent")]
 #[idempotent_fn(ttl = "1h", key = 7 + shared.len(), store = &STORE)]
 async fn that_cannot_be_sent(shared: &std::rc::Rc<str>) -> Result<u64, JobRefusal> {
     std::future::ready(()).await;
