@@ -258,8 +258,8 @@ fn i30_the_keys_of_jobs_are_stable_over_releases() {
 }
 
 const GOLDEN: [&str; 2] = [
-    "c995c182f54777eee6be34f2e50b7fbcf9e5bbe61938cf789a6c8ae6059f24f2",
-    "5f8e3c300dcbcfb1c7d26e8c33e67ec8537776640862f8ab301cf0256819c1f0",
+    "e59c328aa281848def7bba92deb194125d1e331c31c078175fa8ca7ab4e5fd94",
+    "9daed7faf04b273039628edd0440ed1ed8b210d8eb59fee74001e3ebb2733abd",
 ];
 
 #[test]
