@@ -5,7 +5,6 @@
 mod campaign;
 mod guarded;
 mod illegal;
-mod logging;
 mod page;
 mod peer;
 mod redirecting;
