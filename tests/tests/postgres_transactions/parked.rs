@@ -171,6 +171,27 @@ async fn requests_that_are_served_meanwhile_break_off_no_connection() {
 }
 
 #[tokio::test]
+async fn a_runtime_that_ends_while_requests_wait_ends() {
+    let database = PostgresServer::with(&["fsync=off"]).await;
+    let store = store(&database, 1).await;
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+    let held = runtime.spawn({
+        let store = store.clone();
+        async move { begin(&store).await }
+    });
+    let _held = soon("the only connection", held).await.unwrap();
+    // One request goes, and leaves the connection that it waits for to the next one, which waits when all ends.
+    let waits = |store: PostgresStore| async move { drop(store.begin(&claim(), None).await) };
+    let gone = runtime.spawn(waits(store.clone()));
+    runtime.spawn(async {}).await.unwrap();
+    gone.abort();
+    assert!(gone.await.unwrap_err().is_cancelled());
+    drop(runtime.spawn(waits(store.clone())));
+    runtime.spawn(async {}).await.unwrap();
+    soon("the end of the runtime", tokio::task::spawn_blocking(move || drop(runtime))).await.unwrap();
+}
+
+#[tokio::test]
 async fn an_applications_own_pool_gets_its_connection_back_at_once() {
     let database = PostgresServer::with(&["fsync=off"]).await;
     drop(store(&database, 1).await);

@@ -8,11 +8,13 @@
 //! break off a connection that is being made, or under load all would be broken off, for ever.
 
 use std::collections::VecDeque;
+use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
 use sqlx::PgPool;
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
@@ -48,6 +50,30 @@ struct Waiting {
     answer: oneshot::Sender<Opened>,
 }
 
+impl Places {
+    /// Gives an empty transaction to the request that has waited longest, or keeps it for a moment. Whether somebody has to
+    /// begin to watch over those that are kept.
+    fn put(&mut self, mut transaction: SqlxTransaction) -> bool {
+        while let Some(request) = self.requests.pop_front() {
+            match request.answer.send(Ok(transaction)) {
+                Err(Ok(unsent)) => transaction = unsent,
+                Ok(()) | Err(Err(_)) => return false,
+            }
+        }
+        self.transactions.push((Instant::now(), transaction));
+        !std::mem::replace(&mut self.is_watched, true)
+    }
+
+    /// Whether fewer are under way than are waited for, so that one more has to be opened: it counts from here on.
+    fn lacks_one(&mut self) -> bool {
+        let lacks = self.opening < self.requests.len();
+        self.opening += usize::from(lacks);
+        lacks
+    }
+}
+
+// Tasks are started when the places are not locked any more: where the runtime is being shut down, a task is dropped on the
+// spot, and an opening that is dropped says so here.
 impl Parked {
     pub(super) fn new(pool: PgPool) -> Arc<Self> {
         Arc::new(Self { pool, places: Mutex::default() })
@@ -55,47 +81,35 @@ impl Parked {
 
     /// The one that has been here for the shortest time; else the next one that is parked or opened.
     pub(super) async fn take(self: &Arc<Self>) -> Opened {
-        let opened = {
+        let (answer, opened) = oneshot::channel();
+        let (number, lacks) = {
             let mut places = self.places.lock();
             if let Some((_, transaction)) = places.transactions.pop() {
                 return Ok(transaction);
             }
             // Those that have gone need nothing any more.
             places.requests.retain(|request| !request.answer.is_closed());
-            let (answer, opened) = oneshot::channel();
             let number = places.next;
             places.next += 1;
             places.requests.push_back(Waiting { number, answer });
-            self.open_enough(&mut places, number);
-            opened
+            (number, places.lacks_one())
         };
+        if lacks {
+            self.open(number);
+        }
         opened.await.unwrap_or(Err(sqlx::Error::WorkerCrashed))
     }
 
-    /// Opens one more, if there are fewer under way than are waited for; `request` is told if that fails.
-    fn open_enough(self: &Arc<Self>, places: &mut Places, request: u64) {
-        if places.opening < places.requests.len() {
-            places.opening += 1;
-            let opening = Opening { parked: Arc::clone(self), request, opened: Err(sqlx::Error::WorkerCrashed) };
-            tokio::spawn(opening.run());
-        }
+    /// Opens one more; `request` is told if that fails.
+    fn open(self: &Arc<Self>, request: u64) {
+        start(Opening { parked: Arc::clone(self), request, opened: Err(sqlx::Error::WorkerCrashed) }.run());
     }
 
     /// Gives an empty transaction to the request that has waited longest, or keeps it for a moment.
     pub(super) fn park(self: &Arc<Self>, transaction: SqlxTransaction) {
-        self.put(&mut self.places.lock(), transaction);
-    }
-
-    fn put(self: &Arc<Self>, places: &mut Places, mut transaction: SqlxTransaction) {
-        while let Some(request) = places.requests.pop_front() {
-            match request.answer.send(Ok(transaction)) {
-                Err(Ok(unsent)) => transaction = unsent,
-                Ok(()) | Err(Err(_)) => return,
-            }
-        }
-        places.transactions.push((Instant::now(), transaction));
-        if !std::mem::replace(&mut places.is_watched, true) {
-            tokio::spawn(Arc::clone(self).watch());
+        let begins = self.places.lock().put(transaction);
+        if begins {
+            start(Arc::clone(self).watch());
         }
     }
 
@@ -105,15 +119,24 @@ impl Parked {
         let mut places = self.places.lock();
         places.opening -= 1;
         match opened {
-            Ok(transaction) => self.put(&mut places, transaction),
+            Ok(transaction) => {
+                let begins = places.put(transaction);
+                drop(places);
+                if begins {
+                    start(Arc::clone(self).watch());
+                }
+            }
             Err(error) => {
                 // Not another one: it has not waited for as long, and may be given what is parked next.
                 let own = places.requests.iter().position(|waiting| waiting.number == request);
                 if let Some(own) = own.and_then(|place| places.requests.remove(place)) {
                     let _ = own.answer.send(Err(error));
                 }
-                if let Some(first) = places.requests.front().map(|waiting| waiting.number) {
-                    self.open_enough(&mut places, first);
+                let first = places.requests.front().map(|waiting| waiting.number);
+                let first = first.filter(|_| places.lacks_one());
+                drop(places);
+                if let Some(first) = first {
+                    self.open(first);
                 }
             }
         }
@@ -136,6 +159,13 @@ impl Parked {
             // They roll back and go to the pool, and not under the lock.
             drop(unused);
         }
+    }
+}
+
+/// Starts a task; drops it if there is no runtime to run it any more.
+fn start(task: impl Future<Output = ()> + Send + 'static) {
+    if let Ok(runtime) = Handle::try_current() {
+        drop(runtime.spawn(task));
     }
 }
 
