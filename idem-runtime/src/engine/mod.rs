@@ -280,10 +280,18 @@ impl Engine {
 /// no timer.
 async fn in_time<F: Future>(limit: Duration, call: F) -> Option<F::Output> {
     let mut call = std::pin::pin!(call);
-    match poll_fn(|context| Poll::Ready(call.as_mut().poll(context))).await {
-        Poll::Ready(answer) => Some(answer),
-        Poll::Pending => tokio::time::timeout(limit, call).await.ok(),
-    }
+    let mut timer = std::pin::pin!(None);
+    poll_fn(|context| {
+        if let Poll::Ready(answer) = call.as_mut().poll(context) {
+            return Poll::Ready(Some(answer));
+        }
+        if timer.is_none() {
+            timer.set(Some(tokio::time::sleep(limit)));
+        }
+        let timer = timer.as_mut().as_pin_mut();
+        timer.map_or(Poll::Pending, |timer| timer.poll(context).map(|()| None))
+    })
+    .await
 }
 
 impl Refused {
