@@ -9,9 +9,10 @@ use http::request::Parts;
 use parking_lot::Mutex;
 
 use crate::Idempotency;
-use crate::digest::Digester;
+use crate::digest::{Digester, Fingerprint, RecordKey};
 use crate::engine::progress::Progress;
 use crate::engine::transaction::Slot;
+use crate::engine::{Call, Policy};
 
 /// An extractor: the key under which the handler runs, how many owners there have been, and whether the claim still
 /// holds.
@@ -66,8 +67,19 @@ impl Execution {
         execution
     }
 
-    pub(crate) fn set_key(&self, key: String, digester: Digester) {
-        *self.shared.key.lock() = Some((key, digester));
+    /// The call that runs under this execution, which knows the text of its key from here on.
+    pub(crate) fn call(
+        &self,
+        text: String,
+        digester: &Digester,
+        key: RecordKey,
+        fingerprint: Fingerprint,
+        policy: Policy,
+    ) -> Call {
+        *self.shared.key.lock() = Some((text, digester.clone()));
+        let progress = Arc::clone(self.progress());
+        let transaction = self.transaction().map(|(_, slot)| Arc::clone(slot));
+        Call { key, fingerprint, policy, progress, transaction }
     }
 
     /// Where the transaction will be; `None` if one was asked for before.
@@ -76,11 +88,11 @@ impl Execution {
         self.shared.transaction.set((idempotency, Arc::clone(&slot))).ok().map(|()| slot)
     }
 
-    pub(crate) fn transaction(&self) -> Option<&(Idempotency, Arc<Slot>)> {
+    pub(super) fn transaction(&self) -> Option<&(Idempotency, Arc<Slot>)> {
         self.shared.transaction.get()
     }
 
-    pub(crate) fn progress(&self) -> &Arc<Progress> {
+    pub(super) fn progress(&self) -> &Arc<Progress> {
         &self.shared.progress
     }
 

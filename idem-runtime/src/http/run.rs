@@ -181,11 +181,8 @@ fn identify(route: &Route, request: Request, arguments: Arguments) -> Result<Opt
         }
     };
     let fingerprint = fingerprint(route, &request, key, arguments.fingerprint)?;
-    let progress = Arc::clone(request.execution.progress());
-    let transaction = request.execution.transaction().map(|(_, slot)| Arc::clone(slot));
-    request.execution.set_key(text, digester.clone());
-    let policy = route.policy();
-    Ok(Some(Identified { key, call: Call { key, fingerprint, policy, progress, transaction } }))
+    let call = request.execution.call(text, digester, key, fingerprint, route.policy());
+    Ok(Some(Identified { key, call }))
 }
 
 fn fingerprint(

@@ -1,7 +1,6 @@
 //! One call of a job: which one it is, and what has to be the same when it is made again.
 
 use std::fmt;
-use std::sync::Arc;
 
 use serde::Serialize;
 
@@ -118,10 +117,7 @@ impl JobCall {
         // Three parts: a handler's operation has one or two, so the two never meet.
         let record = digester.record_key(&["", "job", job.operation], scope.as_deref(), &key);
         let fingerprint = digester.fingerprint(record, &["job"], content.as_deref().unwrap_or_default());
-        execution.set_key(key, digester.clone());
-        let progress = Arc::clone(execution.progress());
-        let transaction = execution.transaction().map(|(_, slot)| Arc::clone(slot));
-        Ok(Call { key: record, fingerprint, policy: job.policy, progress, transaction })
+        Ok(execution.call(key, digester, record, fingerprint, job.policy))
     }
 }
 
