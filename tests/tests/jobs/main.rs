@@ -2,6 +2,21 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
+/// Each test on each of these stores.
+macro_rules! on_each {
+    (@$test:ident ($($store:ident)*)) => {$(
+        #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+        async fn $store() {
+            super::$test(crate::$store().await).await;
+        }
+    )*};
+    ($stores:tt $($test:ident)*) => {$(
+        mod $test {
+            on_each! { @$test $stores }
+        }
+    )*};
+}
+
 mod stores;
 mod transactions;
 

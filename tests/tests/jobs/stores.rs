@@ -112,25 +112,4 @@ async fn i01_racing_deliveries_act_once(ground: Ground) {
     drop(ground.database);
 }
 
-macro_rules! on_every_store {
-    ($($test:ident)*) => {$(
-        mod $test {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlite() {
-                super::$test(crate::sqlite().await).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn redis() {
-                super::$test(crate::redis().await).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres() {
-                super::$test(crate::postgres().await).await;
-            }
-        }
-    )*};
-}
-
-on_every_store! { acts_once duplicates_wait_or_are_refused i01_racing_deliveries_act_once }
+on_each! { (sqlite redis postgres) acts_once duplicates_wait_or_are_refused i01_racing_deliveries_act_once }

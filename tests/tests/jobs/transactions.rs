@@ -199,23 +199,7 @@ impl Ground {
     }
 }
 
-macro_rules! in_every_transaction {
-    ($($test:ident)*) => {$(
-        mod $test {
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn sqlite() {
-                super::$test(crate::sqlite().await).await;
-            }
-
-            #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-            async fn postgres() {
-                super::$test(crate::postgres().await).await;
-            }
-        }
-    )*};
-}
-
-in_every_transaction! {
+on_each! { (sqlite postgres)
     a_call_writes_once_with_its_record
     a_failure_undoes_what_was_written
     a_consumer_that_dies_in_the_middle_leaves_nothing
