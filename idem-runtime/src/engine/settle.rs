@@ -56,18 +56,41 @@ impl Engine {
     /// Where there is no room for the answer, only that it was given is recorded. Where there is none for that either, it is
     /// not for the answer's size: both are tried again.
     pub(super) async fn complete(&self, claim: &Claim, attempt: u32, valid_until: Instant, outcome: Outcome) -> Closed {
-        let record = async |outcome: &Outcome| {
-            self.within(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
-        };
+        match self.record(claim, attempt, valid_until, &outcome).await {
+            Ok(Hold::Held) => {
+                self.stats.count(Event::Recorded);
+                Closed::Ours
+            }
+            Ok(Hold::Lost) => Closed::Lost,
+            Err(error) => Box::pin(self.complete_again(claim, attempt, valid_until, outcome, error)).await,
+        }
+    }
+
+    async fn record(
+        &self,
+        claim: &Claim,
+        attempt: u32,
+        valid_until: Instant,
+        outcome: &Outcome,
+    ) -> Result<Hold, StoreError> {
+        self.within(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
+    }
+
+    async fn complete_again(
+        &self,
+        claim: &Claim,
+        attempt: u32,
+        valid_until: Instant,
+        outcome: Outcome,
+        first: StoreError,
+    ) -> Closed {
+        let mut recorded = Err(first);
         let mut pause = FIRST_PAUSE;
         loop {
-            let recorded = match record(&outcome).await {
-                Err(StoreError::Full) if outcome != Settled::not_kept() => {
-                    tracing::warn!(key = %claim.key, "the store has no room for an answer; only that it was given is kept");
-                    record(&Settled::not_kept()).await
-                }
-                recorded => recorded,
-            };
+            if matches!(recorded, Err(StoreError::Full)) && outcome != Settled::not_kept() {
+                tracing::warn!(key = %claim.key, "the store has no room for an answer; only that it was given is kept");
+                recorded = self.record(claim, attempt, valid_until, &Settled::not_kept()).await;
+            }
             match recorded {
                 Ok(Hold::Held) => {
                     self.stats.count(Event::Recorded);
@@ -91,6 +114,7 @@ impl Engine {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+            recorded = self.record(claim, attempt, valid_until, &outcome).await;
         }
     }
 

@@ -1,5 +1,6 @@
 //! The last argument of an annotated handler.
 
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::RequestExt as _;
@@ -7,31 +8,63 @@ use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts as _, MatchedPath, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Uri, request};
+use http::header::ORIGIN;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
 use http_body_util::BodyExt as _;
 
 use super::execution::Execution;
 use super::state::RouterStateProvidesIdempotency;
+use super::wanted::{IdempotencyKey, Place, Places, Wanted};
 use crate::Idempotency;
 
-/// The argument `E`, and what a claim needs to know of its request.
-pub struct Guarded<E> {
+/// The argument `E`, and what a claim needs to know of its request, which `W` says.
+pub struct Guarded<E, W = IdempotencyKey> {
     value: E,
     request: Request,
+    wanted: PhantomData<fn() -> W>,
 }
 
 /// What a claim needs to know of a request.
 pub struct Request {
     pub(super) idempotency: Idempotency,
-    pub(super) execution: Execution,
+    /// There is always one if the request may have a key.
+    pub(super) execution: Option<Execution>,
+    /// `None` if the request has no key where one is looked for in a header.
+    pub(super) keyed: Option<Box<Keyed>>,
+}
+
+/// A request that may have a key.
+pub(super) struct Keyed {
     pub(super) method: Method,
     /// As the client sent it, also below `nest`.
     pub(super) uri: Uri,
     pub(super) matched_path: Option<MatchedPath>,
-    /// Decoded; empty for a route without parameters.
+    /// Decoded; empty where the key is elsewhere.
     pub(super) path_params: Vec<(Arc<str>, Arc<str>)>,
-    pub(super) headers: HeaderMap,
+    pub(super) key: Field,
+    pub(super) scope: Field,
+    pub(super) origin: Option<HeaderValue>,
     pub(super) body: Bytes,
+}
+
+/// A header field that must not be sent more than once.
+#[derive(Default)]
+pub(super) enum Field {
+    #[default]
+    None,
+    One(HeaderValue),
+    Many,
+}
+
+impl Field {
+    fn of(headers: &HeaderMap, name: &HeaderName) -> Self {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Self::None,
+            (Some(value), None) => Self::One(value.clone()),
+            (Some(_), Some(_)) => Self::Many,
+        }
+    }
 }
 
 impl std::fmt::Debug for Request {
@@ -40,59 +73,113 @@ impl std::fmt::Debug for Request {
     }
 }
 
-impl<E> std::fmt::Debug for Guarded<E> {
+impl<E, W> std::fmt::Debug for Guarded<E, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Guarded(..)")
     }
 }
 
 /// Takes a guarded argument apart.
-pub fn open<E>(guarded: Guarded<E>) -> (Request, E) {
+pub fn open<E, W>(guarded: Guarded<E, W>) -> (Request, E) {
     (guarded.request, guarded.value)
 }
 
-impl<S, M, E> FromRequest<S, RouterStateProvidesIdempotency<M>> for Guarded<E>
+impl<S, M, E, W> FromRequest<S, RouterStateProvidesIdempotency<M>> for Guarded<E, W>
 where
     S: Send + Sync,
     E: FromRequest<S, M>,
+    W: Wanted,
     Idempotency: FromRef<S>,
 {
     type Rejection = Response;
 
     async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Response> {
-        let (request, inner) = buffer(request, Idempotency::from_ref(state)).await?;
+        let idempotency = Idempotency::from_ref(state);
+        let (request, inner) = match keep(request, idempotency, W::places(), sees_extensions::<E>()) {
+            Kept::Whole(request, inner) => (request, inner),
+            Kept::Unread(unread) => unread.read().await?,
+        };
         match E::from_request(inner, state).await {
-            Ok(value) => Ok(Self { value, request }),
+            Ok(value) => Ok(Self { value, request, wanted: PhantomData }),
             Err(rejection) => Err(rejection.into_response()),
         }
     }
 }
 
-/// Reads the body to its end, and gives what a claim needs beside the request as the handler's own extractor gets it.
-async fn buffer(
-    request: axum::extract::Request,
-    idempotency: Idempotency,
-) -> Result<(Request, axum::extract::Request), Response> {
-    // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
-    let (mut parts, body) = request.with_limited_body().into_parts();
-    let body = match whole(body).await {
-        Ok(body) => body,
-        Err(error) => return Err(axum_rejection(error).await),
+/// Whether an extractor can see what a request carries beside its head and its body. Where it cannot, nothing is put there
+/// for it. Only what this knows for sure counts: if the compiler ever calls these types by other names, it is said of them,
+/// too, that they can.
+fn sees_extensions<E>() -> bool {
+    let name = std::any::type_name::<E>();
+    !(matches!(name, "()" | "bytes::bytes::Bytes" | "alloc::string::String") || name.starts_with("axum::json::Json<"))
+}
+
+/// How much of a request there is to be read before its last argument is extracted.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
+enum Kept {
+    /// Nothing: it has no key, so nobody looks at its body but the handler.
+    Whole(Request, axum::extract::Request),
+    Unread(Unread),
+}
+
+struct Unread {
+    request: Request,
+    keyed: Keyed,
+    parts: request::Parts,
+    body: Body,
+    place: Place,
+}
+
+/// Takes out of a request what a claim needs beside the body.
+fn keep(mut request: axum::extract::Request, idempotency: Idempotency, places: Places, sees_extensions: bool) -> Kept {
+    let execution = match Execution::taken(request.extensions()) {
+        None if sees_extensions => Some(Execution::of_request(request.extensions_mut())),
+        taken => taken,
     };
-    let execution = Execution::of_request(&mut parts);
-    // The store whose transaction the handler takes is the one that keeps its record.
-    let idempotency = execution.transaction().map_or(idempotency, |(idempotency, _)| idempotency.clone());
-    let request = Request {
-        idempotency,
-        execution,
+    let key = match &places.key {
+        Place::Header(name) => match Field::of(request.headers(), name) {
+            Field::None => return Kept::Whole(Request { idempotency, execution, keyed: None }, request),
+            field => field,
+        },
+        Place::PathParameter | Place::Elsewhere => Field::None,
+    };
+    let execution = Some(execution.unwrap_or_else(Execution::new));
+    // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
+    let (parts, body) = request.with_limited_body().into_parts();
+    let keyed = Keyed {
         method: parts.method.clone(),
         uri: parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
         matched_path: parts.extensions.get::<MatchedPath>().cloned(),
-        path_params: path_params(&mut parts).await,
-        headers: parts.headers.clone(),
-        body: body.clone(),
+        path_params: Vec::new(),
+        key,
+        scope: places.scope.map_or(Field::None, |name| Field::of(&parts.headers, &name)),
+        origin: parts.headers.get(ORIGIN).cloned(),
+        body: Bytes::new(),
     };
-    Ok((request, axum::extract::Request::from_parts(parts, Body::from(body))))
+    Kept::Unread(Unread {
+        request: Request { idempotency, execution, keyed: None },
+        keyed,
+        parts,
+        body,
+        place: places.key,
+    })
+}
+
+impl Unread {
+    /// Reads the body to its end, and gives what a claim needs beside the request as the handler's own extractor gets it.
+    async fn read(self) -> Result<(Request, axum::extract::Request), Response> {
+        let Self { mut request, mut keyed, mut parts, body, place } = self;
+        let body = match whole(body).await {
+            Ok(body) => body,
+            Err(error) => return Err(axum_rejection(error).await),
+        };
+        if matches!(place, Place::PathParameter) {
+            keyed.path_params = path_params(&mut parts).await;
+        }
+        keyed.body = body.clone();
+        request.keyed = Some(Box::new(keyed));
+        Ok((request, axum::extract::Request::from_parts(parts, Body::from(body))))
+    }
 }
 
 /// All data of a body. One frame, as nearly every request has, is kept without a copy.
@@ -139,11 +226,6 @@ impl http_body::Body for BrokenBody {
 }
 
 async fn path_params(parts: &mut request::Parts) -> Vec<(Arc<str>, Arc<str>)> {
-    // Most guarded routes have none, and need not pay for them.
-    let has_params = parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().contains('{'));
-    if !has_params {
-        return Vec::new();
-    }
     match RawPathParams::from_request_parts(parts, &()).await {
         Ok(params) => params.iter().map(|(name, value)| (name.into(), value.into())).collect(),
         // Not UTF-8: no parameter can be found, so a key that is asked of the path is refused.

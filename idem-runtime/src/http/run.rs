@@ -7,18 +7,22 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, ORIGIN};
+use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
+use pin_project_lite::pin_project;
 
-use super::guarded::Request;
+use super::execution::{Execution, Work};
+use super::guarded::{Keyed, Request};
+use super::key_text::KeyText;
 use super::key_value::Arguments;
 use super::refusal::{Refusal, RefusalCode};
 use super::route::{Content, Missing, Route};
 use super::{content, cors, key, message, recording};
-use crate::digest::{Fingerprint, RecordKey};
+use crate::Idempotency;
+use crate::digest::{Digester, Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
-use crate::engine::{Answer, Call, Refused, UnavailableBecause};
+use crate::engine::{Answer, Call, Finished, Refused, UnavailableBecause};
 
 /// The response of a guarded handler whose own return type is `R`.
 pub struct Replayable<R> {
@@ -46,51 +50,45 @@ pub fn run<F: Future>(
     body: F,
     respond: fn(F::Output) -> Response,
 ) -> Run<F> {
-    let start = Start { route, request, arguments };
-    Run { state: State::Ready(Some(Ready { start, respond, body })) }
+    Run {
+        state: match begin(route, request, arguments) {
+            Begun::Answered(response) => State::Answered { response: Some(response) },
+            Begun::Unprotected => State::Unprotected { body, respond },
+            Begun::Guarded(guard) => {
+                State::Guarded { guarding: Guarding { guard, left: Some((body, respond)), pack: None } }
+            }
+        },
+    }
 }
 
-/// The future of a guarded call. A request whose claim may be held is carried to its end when this is dropped.
-///
-/// A type with the body's future in its name, so that what axum asks of a handler's future (`Send`, `'static`) is asked
-/// where the handler is routed.
-pub struct Run<F: Future> {
-    state: State<F>,
+pin_project! {
+    /// The future of a guarded call. A request whose claim may be held is carried to its end when this is dropped.
+    ///
+    /// A type with the body's future in its name, so that what axum asks of a handler's future (`Send`, `'static`) is asked
+    /// where the handler is routed.
+    pub struct Run<F: Future> {
+        #[pin]
+        state: State<F>,
+    }
 }
 
-#[allow(
-    clippy::large_enum_variant,
-    reason = "it moves into its box at the first poll: one more box would only be one more"
-)]
-enum State<F: Future> {
-    Ready(Option<Ready<F>>),
-    Running(Adoptable<Response>),
+pin_project! {
+    #[project = Projected]
+    enum State<F: Future> {
+        /// Without the handler: the request is refused.
+        Answered { response: Option<Response> },
+        /// The request has no key.
+        Unprotected { #[pin] body: F, respond: fn(F::Output) -> Response },
+        /// The body is never polled in here: it moves into a box of its own first.
+        Guarded { guarding: Guarding<F> },
+    }
 }
-
-struct Ready<F: Future> {
-    start: Start,
-    respond: fn(F::Output) -> Response,
-    body: F,
-}
-
-struct Start {
-    route: &'static Route,
-    request: Request,
-    arguments: Arguments,
-}
-
-/// A handler's body with its type erased: everything behind it is compiled once and not once per handler, which is
-/// worth more than the one allocation.
-type Body = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 impl<F: Future> std::fmt::Debug for Run<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Run(..)")
     }
 }
-
-// The body is never polled in here: it moves into a box of its own first.
-impl<F: Future> Unpin for Run<F> {}
 
 impl<F> Future for Run<F>
 where
@@ -99,95 +97,202 @@ where
 {
     type Output = Replayable<F::Output>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        if let State::Ready(ready) = &mut this.state
-            && let Some(ready) = ready.take()
-        {
-            let Ready { start, respond, body } = ready;
-            this.state = State::Running(adoptable(start, Box::pin(async move { respond(body.await) })));
-        }
-        match &mut this.state {
-            State::Running(running) => {
-                Pin::new(running).poll(context).map(|response| Replayable { response, kind: PhantomData })
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let poll = match self.project().state.project() {
+            Projected::Answered { response } => response.take().map_or(Poll::Pending, Poll::Ready),
+            Projected::Unprotected { body, respond } => body.poll(context).map(*respond),
+            Projected::Guarded { guarding } => guarding.poll(context),
+        };
+        poll.map(|response| Replayable { response, kind: PhantomData })
+    }
+}
+
+/// A request under its guard, beside the handler's body, which is handed over when it is to run.
+struct Guarding<F: Future> {
+    guard: Guard,
+    left: Option<(F, Respond<F>)>,
+    /// Known once it is polled, which only what can be packed is.
+    pack: Option<Pack<F>>,
+}
+
+type Respond<F> = fn(<F as Future>::Output) -> Response;
+type Pack<F> = fn(F, Respond<F>, Recorder) -> Work;
+
+impl<F> Guarding<F>
+where
+    F: Future + Send + 'static,
+    F::Output: 'static,
+{
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Response> {
+        self.pack = Some(|body, respond, recorder| Box::pin(async move { recorder.record(respond(body.await)).await }));
+        loop {
+            if let Poll::Ready(response) = self.guard.running.poll_here(context) {
+                return Poll::Ready(response);
             }
-            State::Ready(..) => Poll::Pending,
+            if self.left.is_none() || !self.guard.execution.asks_for_work() {
+                self.guard.running.remember();
+                return Poll::Pending;
+            }
+            self.hand_over();
         }
     }
 }
 
-fn adoptable(start: Start, body: Body) -> Adoptable<Response> {
-    let progress = Arc::clone(start.request.execution.progress());
-    let stats = Arc::clone(start.request.idempotency.engine().stats());
-    Adoptable::new(handle(start, body), progress, stats)
+impl<F: Future> Guarding<F> {
+    fn hand_over(&mut self) {
+        if let (Some((body, respond)), Some(pack)) = (self.left.take(), self.pack) {
+            self.guard.execution.give_work(pack(body, respond, self.guard.recorder.clone()));
+        }
+    }
 }
 
-async fn handle(start: Start, body: Body) -> Response {
-    let Start { route, request, arguments } = start;
-    let idempotency = request.idempotency.clone();
-    let execution = request.execution.clone();
-    let origin = request.headers.get(ORIGIN).cloned();
-    let refuse = |refusal: &Refusal| idempotency.face().render.render(refusal);
-    let identified = match identify(route, request, arguments) {
-        Ok(Some(identified)) => identified,
+impl<F: Future> Drop for Guarding<F> {
+    fn drop(&mut self) {
+        // What is carried on without this one may still come to run.
+        if self.guard.running.is_carried_on() {
+            self.hand_over();
+        }
+    }
+}
+
+/// Decides what is recorded of an answer.
+#[derive(Clone)]
+struct Recorder {
+    route: &'static Route,
+    idempotency: Idempotency,
+    has_key: bool,
+}
+
+impl Recorder {
+    async fn record(self, response: Response) -> Finished<Response> {
+        if self.has_key {
+            recording::record(self.route, &self.idempotency.face().replayed_header, response).await
+        } else {
+            recording::unrecorded(self.route, response).await
+        }
+    }
+}
+
+/// The part of a guarded call that knows nothing of its handler.
+struct Guard {
+    running: Adoptable<Response>,
+    execution: Execution,
+    recorder: Recorder,
+}
+
+impl Guard {
+    fn new(running: impl Future<Output = Response> + Send + 'static, execution: Execution, recorder: Recorder) -> Self {
+        let stats = Arc::clone(recorder.idempotency.engine().stats());
+        Self { running: Adoptable::new(running, execution.progress(), stats), execution, recorder }
+    }
+}
+
+/// What becomes of a request, as far as it can be told from itself.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
+enum Begun {
+    Answered(Response),
+    Unprotected,
+    Guarded(Guard),
+}
+
+fn begin(route: &'static Route, request: Request, arguments: Arguments) -> Begun {
+    let Request { idempotency, execution, keyed } = request;
+    let transaction = execution.as_ref().and_then(Execution::transaction);
+    // The store whose transaction the handler takes is the one that keeps its record.
+    let idempotency = transaction.map_or(idempotency, |(idempotency, _)| idempotency.clone());
+    match identify(route, &idempotency, keyed, arguments) {
+        Ok(Some(identified)) => {
+            let Identified { text, key, fingerprint, origin } = identified;
+            let execution = execution.unwrap_or_else(Execution::new);
+            let call = execution.call(text, idempotency.clone(), key, fingerprint, route.policy());
+            let running = guarded(route, idempotency.clone(), execution.clone(), call, origin);
+            Begun::Guarded(Guard::new(running, execution, Recorder { route, idempotency, has_key: true }))
+        }
         Ok(None) => {
             idempotency.engine().stats().count(Event::Unprotected);
-            let Some((_, slot)) = execution.transaction() else { return body.await };
-            let work = || async { recording::unrecorded(route, body.await).await };
-            let answer = idempotency.engine().execute_unguarded(execution.progress(), route.lease, slot, work).await;
-            return answer.unwrap_or_else(|refused| refuse(&refusal_of(&refused)));
+            let Some(execution) = execution.filter(|execution| execution.transaction().is_some()) else {
+                return Begun::Unprotected;
+            };
+            let running = in_transaction(route, idempotency.clone(), execution.clone());
+            Begun::Guarded(Guard::new(running, execution, Recorder { route, idempotency, has_key: false }))
         }
-        Err(refusal) => return refuse(&refusal),
-    };
-    let replayed_header = &idempotency.face().replayed_header;
-    let work = || async { recording::record(route, replayed_header, body.await).await };
-    match idempotency.engine().execute(identified.call, work).await {
+        Err(refusal) => Begun::Answered(idempotency.face().render.render(&refusal)),
+    }
+}
+
+async fn guarded(
+    route: &'static Route,
+    idempotency: Idempotency,
+    execution: Execution,
+    call: Call,
+    origin: Option<HeaderValue>,
+) -> Response {
+    let key = call.key;
+    let _asking = execution.asking();
+    match idempotency.engine().execute(call, execution.work()).await {
         Ok(Answer::Executed(response)) => response,
         Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
             Ok(mut response) => {
-                mark_replayed(route, replayed_header.clone(), &mut response);
+                mark_replayed(route, idempotency.face().replayed_header.clone(), &mut response);
                 cors::keep_to(origin.as_ref(), response.headers_mut());
                 response
             }
             Err(error) => {
-                tracing::error!(key = %identified.key, %error, "a record cannot be replayed");
-                refuse(&Refusal::new(RefusalCode::StoreUnavailable))
+                tracing::error!(%key, %error, "a record cannot be replayed");
+                idempotency.face().render.render(&Refusal::new(RefusalCode::StoreUnavailable))
             }
         },
-        Err(refused) => refuse(&refusal_of(&refused)),
+        Err(refused) => idempotency.face().render.render(&refusal_of(&refused)),
     }
 }
 
-struct Identified {
-    key: RecordKey,
-    call: Call,
+/// A request without a key, in a transaction of its own.
+async fn in_transaction(route: &'static Route, idempotency: Idempotency, execution: Execution) -> Response {
+    let Some((_, slot)) = execution.transaction() else { unreachable!("it is what is asked for") };
+    let _asking = execution.asking();
+    let work = async { execution.work().await.await };
+    let answer = idempotency.engine().execute_unguarded(&execution.progress(), route.lease, slot, work).await;
+    answer.unwrap_or_else(|refused| idempotency.face().render.render(&refusal_of(&refused)))
 }
 
-/// Which record this request belongs to, and what it has to match; `None` if it has no key and runs unprotected.
-fn identify(route: &Route, request: Request, arguments: Arguments) -> Result<Option<Identified>, Refusal> {
-    let Some(text) = key::find(route.key, &request, arguments.key)? else {
-        return match route.missing {
-            Missing::Execute => Ok(None),
-            Missing::Refuse(status) => Err(Refusal::missing_key(route.key, status)),
-        };
+/// Which record a request belongs to, and what it has to match.
+struct Identified {
+    text: KeyText,
+    key: RecordKey,
+    fingerprint: Fingerprint,
+    origin: Option<HeaderValue>,
+}
+
+/// `None` if the request has no key and runs unprotected.
+fn identify(
+    route: &Route,
+    idempotency: &Idempotency,
+    keyed: Option<Box<Keyed>>,
+    arguments: Arguments,
+) -> Result<Option<Identified>, Refusal> {
+    let no_key = || match route.missing {
+        Missing::Execute => Ok(None),
+        Missing::Refuse(status) => Err(Refusal::missing_key(route.key, status)),
     };
+    let Some(mut request) = keyed else { return no_key() };
+    let Some(text) = key::find(route.key, &mut request, arguments.key)? else { return no_key() };
     let scope = key::find_scope(route.scope, &request, arguments.scope)?;
-    let digester = request.idempotency.digester();
+    let digester = idempotency.digester();
     let key = match route.operation {
-        Some(operation) => digester.record_key(&[operation], scope.as_deref(), &text),
+        Some(operation) => digester.record_key(&[operation], scope.as_deref(), text.as_str()),
         None => {
             let path = request.matched_path.as_ref().map_or_else(|| request.uri.path(), |path| path.as_str());
-            digester.record_key(&[request.method.as_str(), path], scope.as_deref(), &text)
+            digester.record_key(&[request.method.as_str(), path], scope.as_deref(), text.as_str())
         }
     };
-    let fingerprint = fingerprint(route, &request, key, arguments.fingerprint)?;
-    let call = request.execution.call(text, digester, key, fingerprint, route.policy());
-    Ok(Some(Identified { key, call }))
+    let fingerprint = fingerprint(route, digester, &request, key, arguments.fingerprint)?;
+    Ok(Some(Identified { text, key, fingerprint, origin: request.origin }))
 }
 
 fn fingerprint(
     route: &Route,
-    request: &Request,
+    digester: &Digester,
+    request: &Keyed,
     key: RecordKey,
     from_arguments: Option<Result<Vec<u8>, serde_json::Error>>,
 ) -> Result<Fingerprint, Refusal> {
@@ -215,7 +320,6 @@ fn fingerprint(
     };
     let method = request.method.as_str();
     let path = request.uri.path();
-    let digester = request.idempotency.digester();
     Ok(match request.uri.query() {
         Some(query) => digester.fingerprint(key, &[method, path, query], content),
         None => digester.fingerprint(key, &[method, path], content),

@@ -169,12 +169,12 @@ pub(super) async fn owned<R: Send + 'static>(
     let engine = Arc::clone(idempotency.engine());
     let (progress, stats) = (Arc::clone(&call.progress), Arc::clone(engine.stats()));
     let guarded = async move {
-        let work = || async move {
+        let work = async move {
             let answer = work.await;
             let ending = ending(&answer, max_result).0;
             Finished { answer, ending, writes: Writes::Keep }
         };
-        engine.execute(call, work).await
+        engine.execute(call, std::future::ready(work)).await
     };
     Adoptable::new(guarded, progress, stats).await.map_err(JobRefusal::of)
 }
