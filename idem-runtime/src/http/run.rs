@@ -13,12 +13,13 @@ use http::{HeaderValue, StatusCode};
 use super::guarded::Request;
 use super::key_value::Arguments;
 use super::refusal::{Refusal, RefusalCode};
-use super::route::{Content, Missing, Route};
+use super::route::{Content, Guard, Missing, Route};
 use super::{content, cors, key, message, recording};
+use crate::Idempotency;
 use crate::digest::{Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
-use crate::engine::{Answer, Call, Refused, UnavailableBecause};
+use crate::engine::{Answer, Call, Finished, Refused, UnavailableBecause};
 
 /// The response of a guarded handler whose own return type is `R`.
 pub struct Replayable<R> {
@@ -46,7 +47,7 @@ pub fn run<F: Future>(
     body: F,
     respond: fn(F::Output) -> Response,
 ) -> Run<F> {
-    let start = Start { route, request, arguments };
+    let start = Start { route: Guard::Static(route), request, arguments };
     Run { state: State::Ready(Some(Ready { start, respond, body })) }
 }
 
@@ -73,15 +74,15 @@ struct Ready<F: Future> {
     body: F,
 }
 
-struct Start {
-    route: &'static Route,
-    request: Request,
-    arguments: Arguments,
+pub(super) struct Start {
+    pub(super) route: Guard,
+    pub(super) request: Request,
+    pub(super) arguments: Arguments,
 }
 
 /// A handler's body with its type erased: everything behind it is compiled once and not once per handler, which is
 /// worth more than the one allocation.
-type Body = Pin<Box<dyn Future<Output = Response> + Send>>;
+pub(super) type Body = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 impl<F: Future> std::fmt::Debug for Run<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -123,66 +124,87 @@ fn adoptable(start: Start, body: Body) -> Adoptable<Response> {
 }
 
 async fn handle(start: Start, body: Body) -> Response {
-    let Start { route, request, arguments } = start;
-    let idempotency = request.idempotency.clone();
-    let execution = request.execution.clone();
-    let origin = request.headers.get(ORIGIN).cloned();
-    let refuse = |refusal: &Refusal| idempotency.face().render.render(refusal);
-    let identified = match identify(route, request, arguments) {
+    let idempotency = start.request.idempotency.clone();
+    let execution = start.request.execution.clone();
+    let route = start.route.clone();
+    let identified = match identify(start) {
         Ok(Some(identified)) => identified,
         Ok(None) => {
             idempotency.engine().stats().count(Event::Unprotected);
             let Some((_, slot)) = execution.transaction() else { return body.await };
-            let work = || async { recording::unrecorded(route, body.await).await };
+            let work = || async { recording::unrecorded(&route, body.await).await };
             let answer = idempotency.engine().execute_unguarded(execution.progress(), route.lease, slot, work).await;
-            return answer.unwrap_or_else(|refused| refuse(&refusal_of(&refused)));
+            return answer.unwrap_or_else(|refused| refuse(&idempotency, &refusal_of(&refused)));
         }
-        Err(refusal) => return refuse(&refusal),
+        Err(refusal) => return refuse(&idempotency, &refusal),
     };
     let replayed_header = &idempotency.face().replayed_header;
-    let work = || async { recording::record(route, replayed_header, body.await).await };
-    match idempotency.engine().execute(identified.call, work).await {
-        Ok(Answer::Executed(response)) => response,
-        Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
-            Ok(mut response) => {
-                mark_replayed(route, replayed_header.clone(), &mut response);
-                cors::keep_to(origin.as_ref(), response.headers_mut());
-                response
-            }
-            Err(error) => {
-                tracing::error!(key = %identified.key, %error, "a record cannot be replayed");
-                refuse(&Refusal::new(RefusalCode::StoreUnavailable))
-            }
-        },
-        Err(refused) => refuse(&refusal_of(&refused)),
-    }
+    let work = || async { recording::record(&route, replayed_header, body.await).await };
+    identified.execute(work).await.unwrap_or_else(|instead| instead)
 }
 
-struct Identified {
+pub(super) fn refuse(idempotency: &Idempotency, refusal: &Refusal) -> Response {
+    idempotency.face().render.render(refusal)
+}
+
+/// A request whose record is known.
+pub(super) struct Identified {
+    route: Guard,
+    idempotency: Idempotency,
+    origin: Option<HeaderValue>,
     key: RecordKey,
     call: Call,
 }
 
+impl Identified {
+    /// What `work` comes to, if it runs here and now; or the response instead of it: a replay, or a refusal.
+    pub(super) async fn execute<T, F>(self, work: impl FnOnce() -> F) -> Result<T, Response>
+    where
+        F: Future<Output = Finished<T>>,
+    {
+        let Self { route, idempotency, origin, key, call } = self;
+        match idempotency.engine().execute(call, work).await {
+            Ok(Answer::Executed(answer)) => Ok(answer),
+            Ok(Answer::Replay { head, body }) => Err(match message::decode(&head, body) {
+                Ok(mut response) => {
+                    mark_replayed(&route, idempotency.face().replayed_header.clone(), &mut response);
+                    cors::keep_to(origin.as_ref(), response.headers_mut());
+                    response
+                }
+                Err(error) => {
+                    tracing::error!(%key, %error, "a record cannot be replayed");
+                    refuse(&idempotency, &Refusal::new(RefusalCode::StoreUnavailable))
+                }
+            }),
+            Err(refused) => Err(refuse(&idempotency, &refusal_of(&refused))),
+        }
+    }
+}
+
 /// Which record this request belongs to, and what it has to match; `None` if it has no key and runs unprotected.
-fn identify(route: &Route, request: Request, arguments: Arguments) -> Result<Option<Identified>, Refusal> {
-    let Some(text) = key::find(route.key, &request, arguments.key)? else {
+pub(super) fn identify(start: Start) -> Result<Option<Identified>, Refusal> {
+    let Start { route, request, arguments } = start;
+    let Some(text) = key::find(&route.key, &request, arguments.key)? else {
         return match route.missing {
             Missing::Execute => Ok(None),
-            Missing::Refuse(status) => Err(Refusal::missing_key(route.key, status)),
+            Missing::Refuse(status) => Err(Refusal::missing_key(&route.key, status)),
         };
     };
-    let scope = key::find_scope(route.scope, &request, arguments.scope)?;
+    let scope = key::find_scope(&route.scope, &request, arguments.scope)?;
+    let key = record_key(&route, &request, scope.as_deref(), &text);
+    let fingerprint = fingerprint(&route, &request, key, arguments.fingerprint)?;
+    let Request { idempotency, execution, mut headers, .. } = request;
+    let call = execution.call(text, idempotency.digester(), key, fingerprint, route.policy());
+    Ok(Some(Identified { origin: headers.remove(ORIGIN), route, idempotency, key, call }))
+}
+
+fn record_key(route: &Route, request: &Request, scope: Option<&str>, text: &str) -> RecordKey {
     let digester = request.idempotency.digester();
-    let key = match route.operation {
-        Some(operation) => digester.record_key(&[operation], scope.as_deref(), &text),
-        None => {
-            let path = request.matched_path.as_ref().map_or_else(|| request.uri.path(), |path| path.as_str());
-            digester.record_key(&[request.method.as_str(), path], scope.as_deref(), &text)
-        }
-    };
-    let fingerprint = fingerprint(route, &request, key, arguments.fingerprint)?;
-    let call = request.execution.call(text, digester, key, fingerprint, route.policy());
-    Ok(Some(Identified { key, call }))
+    if let Some(operation) = &route.operation {
+        return digester.record_key(&[&**operation], scope, text);
+    }
+    let path = request.matched_path.as_ref().map_or_else(|| request.uri.path(), |path| path.as_str());
+    digester.record_key(&[request.method.as_str(), path], scope, text)
 }
 
 fn fingerprint(
