@@ -6,9 +6,11 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ORIGIN};
 use http::{HeaderValue, StatusCode};
+use tracing::Instrument as _;
 
 use super::guarded::Request;
 use super::key_value::Arguments;
@@ -19,6 +21,7 @@ use crate::digest::{Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
 use crate::engine::{Answer, Call, Refused, UnavailableBecause};
+use crate::telemetry::{Operation, Outcome, Seen};
 
 /// The response of a guarded handler whose own return type is `R`.
 pub struct Replayable<R> {
@@ -119,29 +122,50 @@ where
 fn adoptable(start: Start, body: Body) -> Adoptable<Response> {
     let progress = Arc::clone(start.request.execution.progress());
     let stats = Arc::clone(start.request.idempotency.engine().stats());
-    Adoptable::new(handle(start, body), progress, stats)
+    let seen = see(&start);
+    let span = seen.span();
+    Adoptable::new(handle(start, body, seen).instrument(span), progress, stats)
 }
 
-async fn handle(start: Start, body: Body) -> Response {
+fn see(start: &Start) -> Seen {
+    let Start { route, request, .. } = start;
+    let matched_path = request.matched_path.as_ref().map(MatchedPath::as_str);
+    let operation = Operation::of_route(route, &request.method, matched_path);
+    let engine = request.idempotency.engine();
+    Seen::new(operation, engine.store().name(), engine.stats().meters())
+}
+
+async fn handle(start: Start, body: Body, seen: Seen) -> Response {
     let Start { route, request, arguments } = start;
     let idempotency = request.idempotency.clone();
     let execution = request.execution.clone();
     let origin = request.headers.get(ORIGIN).cloned();
-    let refuse = |refusal: &Refusal| idempotency.face().render.render(refusal);
+    let refuse = |refusal: &Refusal| {
+        seen.end(Outcome::of_refusal(refusal.code()));
+        idempotency.face().render.render(refusal)
+    };
     let identified = match identify(route, request, arguments) {
         Ok(Some(identified)) => identified,
         Ok(None) => {
             idempotency.engine().stats().count(Event::Unprotected);
-            let Some((_, slot)) = execution.transaction() else { return body.await };
+            let Some((_, slot)) = execution.transaction() else {
+                let response = body.await;
+                seen.end(Outcome::Unprotected);
+                return response;
+            };
             let work = || async { recording::unrecorded(route, body.await).await };
             let answer = idempotency.engine().execute_unguarded(execution.progress(), route.lease, slot, work).await;
+            seen.end(Outcome::Unprotected);
             return answer.unwrap_or_else(|refused| refuse(&refusal_of(&refused)));
         }
         Err(refusal) => return refuse(&refusal),
     };
     let replayed_header = &idempotency.face().replayed_header;
     let work = || async { recording::record(route, replayed_header, body.await).await };
-    match idempotency.engine().execute(identified.call, work).await {
+    seen.identified(identified.key);
+    let answer = idempotency.engine().execute(identified.call, work).await;
+    seen.end(Outcome::of(&answer));
+    match answer {
         Ok(Answer::Executed(response)) => response,
         Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
             Ok(mut response) => {
