@@ -6,7 +6,13 @@
 async fn create(
     tenant: Path<(String, u64)>,
     user: User,
-    order: ::idem_runtime::__private::Guarded<Json<Order>>,
+    order: ::idem_runtime::__private::Guarded<
+        Json<Order>,
+        ::idem_runtime::__private::Wants<
+            ::idem_runtime::__private::Elsewhere,
+            ::idem_runtime::__private::Elsewhere,
+        >,
+    >,
 ) -> ::idem_runtime::__private::Replayable<impl IntoResponse> {
     const {
         ::idem_runtime::__private::state_provides_idempotency::<AppState>();
@@ -40,7 +46,9 @@ async fn create(
             ::idem_runtime::__private::run(
                 {
                     static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
-                        operation: ::core::option::Option::Some("orders/create"),
+                        operation: ::core::option::Option::Some(
+                            ::idem_runtime::__private::text("orders/create"),
+                        ),
                         ttl: ::idem_runtime::__private::milliseconds(5400000),
                         lease: ::idem_runtime::__private::milliseconds(10000),
                         key: ::idem_runtime::__private::KeySource::Arguments,

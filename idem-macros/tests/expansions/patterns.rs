@@ -18,7 +18,13 @@ pub(crate) async fn pay(
     #[cfg(feature = "audit")]
     audit: Extension<Audit>,
     __arg2: Query<Page>,
-    body: ::idem_runtime::__private::Guarded<Bytes>,
+    body: ::idem_runtime::__private::Guarded<
+        Bytes,
+        ::idem_runtime::__private::Wants<
+            ::idem_runtime::__private::Elsewhere,
+            ::idem_runtime::__private::Elsewhere,
+        >,
+    >,
 ) -> ::idem_runtime::__private::Replayable<::core::convert::Infallible> {
     #![allow(clippy::diverging_sub_expression)]
     let (__request, body) = ::idem_runtime::__private::open(body);
@@ -30,7 +36,9 @@ pub(crate) async fn pay(
                         operation: ::core::option::Option::None,
                         ttl: ::idem_runtime::__private::milliseconds(3600000),
                         lease: ::idem_runtime::__private::milliseconds(30000),
-                        key: ::idem_runtime::__private::KeySource::Body("/order/id"),
+                        key: ::idem_runtime::__private::KeySource::Body(
+                            ::idem_runtime::__private::text("/order/id"),
+                        ),
                         scope: ::idem_runtime::__private::ScopeSource::None,
                         missing: ::idem_runtime::__private::Missing::Execute,
                         replay_status: ::core::option::Option::None,

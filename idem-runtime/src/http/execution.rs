@@ -135,6 +135,13 @@ impl Execution {
         self.shared.beside().transaction.get()
     }
 
+    /// What guards the request, once that is known, and whether the request has a key.
+    pub(super) fn guard(&self) -> Option<(&Idempotency, bool)> {
+        let beside = self.shared.beside();
+        let by_key = beside.key.get().map(|(_, idempotency)| (idempotency, true));
+        by_key.or_else(|| beside.transaction.get().map(|(idempotency, _)| (idempotency, false)))
+    }
+
     pub(super) fn progress(&self) -> Arc<Progress> {
         Arc::<Progress<Beside>>::clone(&self.shared)
     }

@@ -1,5 +1,6 @@
 //! The last argument of an annotated handler.
 
+use std::future::Future;
 use std::marker::PhantomData;
 use std::sync::Arc;
 
@@ -29,16 +30,16 @@ pub struct Request {
     pub(super) idempotency: Idempotency,
     /// There is always one if the request may have a key.
     pub(super) execution: Option<Execution>,
+    pub(super) method: Method,
+    pub(super) matched_path: Option<MatchedPath>,
     /// `None` if the request has no key where one is looked for in a header.
     pub(super) keyed: Option<Box<Keyed>>,
 }
 
-/// A request that may have a key.
+/// What a claim needs to know of a request that may have a key.
 pub(super) struct Keyed {
-    pub(super) method: Method,
     /// As the client sent it, also below `nest`.
     pub(super) uri: Uri,
-    pub(super) matched_path: Option<MatchedPath>,
     /// Decoded; empty where the key is elsewhere.
     pub(super) path_params: Vec<(Arc<str>, Arc<str>)>,
     pub(super) key: Field,
@@ -93,15 +94,23 @@ where
 {
     type Rejection = Response;
 
-    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Response> {
-        let idempotency = Idempotency::from_ref(state);
-        let (request, inner) = match keep(request, idempotency, W::places(), sees_extensions::<E>()) {
-            Kept::Whole(request, inner) => (request, inner),
-            Kept::Unread(unread) => unread.read().await?,
-        };
-        match E::from_request(inner, state).await {
-            Ok(value) => Ok(Self { value, request, wanted: PhantomData }),
-            Err(rejection) => Err(rejection.into_response()),
+    // What the future has in it while it waits is paid for by the byte, so what it waits for works on it where it is.
+    fn from_request(request: axum::extract::Request, state: &S) -> impl Future<Output = Result<Self, Response>> + Send {
+        let mut kept = Kept::of(request, Idempotency::from_ref(state), W::places(), sees_extensions::<E>());
+        async move {
+            if kept.is_read_first {
+                match whole(kept.body()).await {
+                    Ok(body) => kept.read(body),
+                    Err(error) => return Err(Box::pin(axum_rejection(error)).await),
+                }
+            }
+            if kept.wants_path_params {
+                Box::pin(kept.find_path_params()).await;
+            }
+            match E::from_request(kept.inner(), state).await {
+                Ok(value) => Ok(Self { value, request: kept.request, wanted: PhantomData }),
+                Err(rejection) => Err(rejection.into_response()),
+            }
         }
     }
 }
@@ -114,76 +123,73 @@ fn sees_extensions<E>() -> bool {
     !(matches!(name, "()" | "bytes::bytes::Bytes" | "alloc::string::String") || name.starts_with("axum::json::Json<"))
 }
 
-/// How much of a request there is to be read before its last argument is extracted.
-#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
-enum Kept {
-    /// Nothing: it has no key, so nobody looks at its body but the handler.
-    Whole(Request, axum::extract::Request),
-    Unread(Unread),
-}
-
-struct Unread {
+/// A request before its last argument is extracted.
+struct Kept {
     request: Request,
-    keyed: Keyed,
-    parts: request::Parts,
-    body: Body,
-    place: Place,
+    /// For the handler's own extractor.
+    inner: axum::extract::Request,
+    /// A request without a key is not: nobody looks at its body but the handler.
+    is_read_first: bool,
+    wants_path_params: bool,
 }
 
-/// Takes out of a request what a claim needs beside the body.
-fn keep(mut request: axum::extract::Request, idempotency: Idempotency, places: Places, sees_extensions: bool) -> Kept {
-    let execution = match Execution::taken(request.extensions()) {
-        None if sees_extensions => Some(Execution::of_request(request.extensions_mut())),
-        taken => taken,
-    };
-    let key = match &places.key {
-        Place::Header(name) => match Field::of(request.headers(), name) {
-            Field::None => return Kept::Whole(Request { idempotency, execution, keyed: None }, request),
-            field => field,
-        },
-        Place::PathParameter | Place::Elsewhere => Field::None,
-    };
-    let execution = Some(execution.unwrap_or_else(Execution::new));
-    // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
-    let (parts, body) = request.with_limited_body().into_parts();
-    let keyed = Keyed {
-        method: parts.method.clone(),
-        uri: parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
-        matched_path: parts.extensions.get::<MatchedPath>().cloned(),
-        path_params: Vec::new(),
-        key,
-        scope: places.scope.map_or(Field::None, |name| Field::of(&parts.headers, &name)),
-        origin: parts.headers.get(ORIGIN).cloned(),
-        body: Bytes::new(),
-    };
-    Kept::Unread(Unread {
-        request: Request { idempotency, execution, keyed: None },
-        keyed,
-        parts,
-        body,
-        place: places.key,
-    })
-}
-
-impl Unread {
-    /// Reads the body to its end, and gives what a claim needs beside the request as the handler's own extractor gets it.
-    async fn read(self) -> Result<(Request, axum::extract::Request), Response> {
-        let Self { mut request, mut keyed, mut parts, body, place } = self;
-        let body = match whole(body).await {
-            Ok(body) => body,
-            Err(error) => return Err(axum_rejection(error).await),
+impl Kept {
+    /// Takes out of a request what a claim needs beside the body.
+    fn of(mut inner: axum::extract::Request, idempotency: Idempotency, places: Places, sees_extensions: bool) -> Self {
+        let execution = match Execution::taken(inner.extensions()) {
+            None if sees_extensions => Some(Execution::of_request(inner.extensions_mut())),
+            taken => taken,
         };
-        if matches!(place, Place::PathParameter) {
+        let matched_path = inner.extensions().get::<MatchedPath>().cloned();
+        let mut request = Request { idempotency, execution, method: inner.method().clone(), matched_path, keyed: None };
+        let key = match &places.key {
+            Place::Header(name) => match Field::of(inner.headers(), name) {
+                Field::None => return Self { request, inner, is_read_first: false, wants_path_params: false },
+                field => field,
+            },
+            Place::PathParameter | Place::Elsewhere => Field::None,
+        };
+        request.execution.get_or_insert_with(Execution::new);
+        let original = inner.extensions().get::<OriginalUri>();
+        request.keyed = Some(Box::new(Keyed {
+            uri: original.map_or_else(|| inner.uri().clone(), |OriginalUri(uri)| uri.clone()),
+            path_params: Vec::new(),
+            key,
+            scope: places.scope.map_or(Field::None, |name| Field::of(inner.headers(), &name)),
+            origin: inner.headers().get(ORIGIN).cloned(),
+            body: Bytes::new(),
+        }));
+        // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
+        let inner = inner.with_limited_body();
+        Self { request, inner, is_read_first: true, wants_path_params: matches!(places.key, Place::PathParameter) }
+    }
+
+    fn body(&mut self) -> &mut Body {
+        self.inner.body_mut()
+    }
+
+    fn read(&mut self, body: Bytes) {
+        if let Some(keyed) = &mut self.request.keyed {
+            keyed.body = body.clone();
+        }
+        *self.inner.body_mut() = Body::from(body);
+    }
+
+    async fn find_path_params(&mut self) {
+        let (mut parts, body) = self.inner().into_parts();
+        if let Some(keyed) = &mut self.request.keyed {
             keyed.path_params = path_params(&mut parts).await;
         }
-        keyed.body = body.clone();
-        request.keyed = Some(Box::new(keyed));
-        Ok((request, axum::extract::Request::from_parts(parts, Body::from(body))))
+        self.inner = axum::extract::Request::from_parts(parts, body);
+    }
+
+    fn inner(&mut self) -> axum::extract::Request {
+        std::mem::take(&mut self.inner)
     }
 }
 
 /// All data of a body. One frame, as nearly every request has, is kept without a copy.
-async fn whole(mut body: Body) -> Result<Bytes, axum::Error> {
+async fn whole(body: &mut Body) -> Result<Bytes, axum::Error> {
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {

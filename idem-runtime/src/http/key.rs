@@ -1,5 +1,7 @@
 //! Finds the key and the scope of a request.
 
+use axum::extract::MatchedPath;
+
 use super::guarded::{Field, Keyed};
 use super::key_header;
 use super::key_text::KeyText;
@@ -8,8 +10,9 @@ use super::route::{KeySource, ScopeSource};
 
 /// The key, or `None` if the request has none.
 pub(super) fn find(
-    source: KeySource,
+    source: &KeySource,
     request: &mut Keyed,
+    matched_path: Option<&MatchedPath>,
     from_arguments: Option<String>,
 ) -> Result<Option<KeyText>, Refusal> {
     match source {
@@ -23,14 +26,14 @@ pub(super) fn find(
         KeySource::Path(name) => {
             let Some((_, value)) = request.path_params.iter().find(|(param, _)| &**param == name) else {
                 let why = format!("`key = \"path:{name}\"`, but the route has no path parameter `{name}` in UTF-8");
-                tracing::error!(path = request.matched_path.as_ref().map(|path| path.as_str()), "{why}");
+                tracing::error!(path = matched_path.map(MatchedPath::as_str), "{why}");
                 return Err(Refusal::new(RefusalCode::Misconfigured).detail_text(why));
             };
             checked(&format!("the path parameter `{name}`"), value)
         }
         KeySource::Query(name) => {
             let query = request.uri.query().unwrap_or_default();
-            let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(param, _)| param == name);
+            let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(param, _)| param == &**name);
             match (values.next(), values.next()) {
                 (None, _) => Ok(None),
                 (Some((_, value)), None) => checked(&format!("the query parameter `{name}`"), &value),
@@ -61,7 +64,7 @@ pub(super) fn find(
 
 /// The scope. One that is asked for and not there is refused: a shared one would be somebody else's.
 pub(super) fn find_scope(
-    source: ScopeSource,
+    source: &ScopeSource,
     request: &Keyed,
     from_arguments: Option<String>,
 ) -> Result<Option<String>, Refusal> {

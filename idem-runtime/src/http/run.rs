@@ -6,23 +6,27 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 use pin_project_lite::pin_project;
+use tracing::Instrument as _;
+use tracing::instrument::Instrumented;
 
 use super::execution::{Execution, Work};
 use super::guarded::{Keyed, Request};
 use super::key_text::KeyText;
 use super::key_value::Arguments;
 use super::refusal::{Refusal, RefusalCode};
-use super::route::{Content, Missing, Route};
+use super::route::{Content, Guard, Missing, Route};
 use super::{content, cors, key, message, recording};
 use crate::Idempotency;
 use crate::digest::{Digester, Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
 use crate::engine::{Answer, Call, Finished, Refused, UnavailableBecause};
+use crate::telemetry::{Operation, Outcome, Seen};
 
 /// The response of a guarded handler whose own return type is `R`.
 pub struct Replayable<R> {
@@ -51,11 +55,14 @@ pub fn run<F: Future>(
     respond: fn(F::Output) -> Response,
 ) -> Run<F> {
     Run {
-        state: match begin(route, request, arguments) {
+        state: match begin(Start { route: Guard::Static(route), request, arguments }) {
             Begun::Answered(response) => State::Answered { response: Some(response) },
-            Begun::Unprotected => State::Unprotected { body, respond },
-            Begun::Guarded(guard) => {
-                State::Guarded { guarding: Guarding { guard, left: Some((body, respond)), pack: None } }
+            Begun::Unprotected(seen) => {
+                let span = seen.span();
+                State::Unprotected { body: body.instrument(span), respond, seen: Some(seen) }
+            }
+            Begun::Guarded(engines) => {
+                State::Guarded { guarding: Guarding { engines, handlers: Some((body, respond)), pack: None } }
             }
         },
     }
@@ -78,11 +85,18 @@ pin_project! {
         /// Without the handler: the request is refused.
         Answered { response: Option<Response> },
         /// The request has no key.
-        Unprotected { #[pin] body: F, respond: fn(F::Output) -> Response },
+        Unprotected {
+            #[pin]
+            body: Instrumented<F>,
+            respond: Respond<F>,
+            seen: Option<Seen>,
+        },
         /// The body is never polled in here: it moves into a box of its own first.
         Guarded { guarding: Guarding<F> },
     }
 }
+
+type Respond<F> = fn(<F as Future>::Output) -> Response;
 
 impl<F: Future> std::fmt::Debug for Run<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -100,22 +114,26 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let poll = match self.project().state.project() {
             Projected::Answered { response } => response.take().map_or(Poll::Pending, Poll::Ready),
-            Projected::Unprotected { body, respond } => body.poll(context).map(*respond),
+            Projected::Unprotected { body, respond, seen } => body.poll(context).map(|answer| {
+                let Some(seen) = seen.take() else { return respond(answer) };
+                let response = seen.span().in_scope(|| respond(answer));
+                seen.end(Outcome::Unprotected);
+                response
+            }),
             Projected::Guarded { guarding } => guarding.poll(context),
         };
         poll.map(|response| Replayable { response, kind: PhantomData })
     }
 }
 
-/// A request under its guard, beside the handler's body, which is handed over when it is to run.
+/// A request under its guard. The handler's part is handed over to the engine's when it is to run, and for a replay never.
 struct Guarding<F: Future> {
-    guard: Guard,
-    left: Option<(F, Respond<F>)>,
+    engines: Engines,
+    handlers: Option<(F, Respond<F>)>,
     /// Known once it is polled, which only what can be packed is.
     pack: Option<Pack<F>>,
 }
 
-type Respond<F> = fn(<F as Future>::Output) -> Response;
 type Pack<F> = fn(F, Respond<F>, Recorder) -> Work;
 
 impl<F> Guarding<F>
@@ -126,11 +144,11 @@ where
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Response> {
         self.pack = Some(|body, respond, recorder| Box::pin(async move { recorder.record(respond(body.await)).await }));
         loop {
-            if let Poll::Ready(response) = self.guard.running.poll_here(context) {
+            if let Poll::Ready(response) = self.engines.running.poll_here(context) {
                 return Poll::Ready(response);
             }
-            if self.left.is_none() || !self.guard.execution.asks_for_work() {
-                self.guard.running.remember();
+            if self.handlers.is_none() || !self.engines.execution.asks_for_work() {
+                self.engines.running.remember();
                 return Poll::Pending;
             }
             self.hand_over();
@@ -140,8 +158,11 @@ where
 
 impl<F: Future> Guarding<F> {
     fn hand_over(&mut self) {
-        if let (Some((body, respond)), Some(pack)) = (self.left.take(), self.pack) {
-            self.guard.execution.give_work(pack(body, respond, self.guard.recorder.clone()));
+        let (Some((body, respond)), Some(pack)) = (self.handlers.take(), self.pack) else { return };
+        let Engines { route, execution, .. } = &self.engines;
+        if let Some((idempotency, has_key)) = execution.guard() {
+            let recorder = Recorder { route: route.clone(), idempotency: idempotency.clone(), has_key };
+            execution.give_work(pack(body, respond, recorder));
         }
     }
 }
@@ -149,16 +170,15 @@ impl<F: Future> Guarding<F> {
 impl<F: Future> Drop for Guarding<F> {
     fn drop(&mut self) {
         // What is carried on without this one may still come to run.
-        if self.guard.running.is_carried_on() {
+        if self.engines.running.is_carried_on() {
             self.hand_over();
         }
     }
 }
 
 /// Decides what is recorded of an answer.
-#[derive(Clone)]
 struct Recorder {
-    route: &'static Route,
+    route: Guard,
     idempotency: Idempotency,
     has_key: bool,
 }
@@ -166,142 +186,193 @@ struct Recorder {
 impl Recorder {
     async fn record(self, response: Response) -> Finished<Response> {
         if self.has_key {
-            recording::record(self.route, &self.idempotency.face().replayed_header, response).await
+            recording::record(&self.route, &self.idempotency.face().replayed_header, response).await
         } else {
-            recording::unrecorded(self.route, response).await
+            recording::unrecorded(&self.route, response).await
         }
     }
 }
 
-/// The part of a guarded call that knows nothing of its handler.
-struct Guard {
+/// The engine's part of a guarded call, which knows nothing of its handler.
+struct Engines {
     running: Adoptable<Response>,
     execution: Execution,
-    recorder: Recorder,
+    route: Guard,
 }
 
-impl Guard {
-    fn new(running: impl Future<Output = Response> + Send + 'static, execution: Execution, recorder: Recorder) -> Self {
-        let stats = Arc::clone(recorder.idempotency.engine().stats());
-        Self { running: Adoptable::new(running, execution.progress(), stats), execution, recorder }
-    }
+/// A request, and how it is guarded.
+pub(super) struct Start {
+    pub(super) route: Guard,
+    pub(super) request: Request,
+    pub(super) arguments: Arguments,
 }
 
 /// What becomes of a request, as far as it can be told from itself.
 #[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Begun {
     Answered(Response),
-    Unprotected,
-    Guarded(Guard),
+    Unprotected(Seen),
+    Guarded(Engines),
 }
 
-fn begin(route: &'static Route, request: Request, arguments: Arguments) -> Begun {
-    let Request { idempotency, execution, keyed } = request;
-    let transaction = execution.as_ref().and_then(Execution::transaction);
-    // The store whose transaction the handler takes is the one that keeps its record.
-    let idempotency = transaction.map_or(idempotency, |(idempotency, _)| idempotency.clone());
-    match identify(route, &idempotency, keyed, arguments) {
-        Ok(Some(identified)) => {
-            let Identified { text, key, fingerprint, origin } = identified;
-            let execution = execution.unwrap_or_else(Execution::new);
-            let call = execution.call(text, idempotency.clone(), key, fingerprint, route.policy());
-            let running = guarded(route, idempotency.clone(), execution.clone(), call, origin);
-            Begun::Guarded(Guard::new(running, execution, Recorder { route, idempotency, has_key: true }))
+fn begin(mut start: Start) -> Begun {
+    if let Some((idempotency, _)) = start.request.execution.as_ref().and_then(Execution::transaction) {
+        // The store whose transaction the handler takes is the one that keeps its record.
+        start.request.idempotency = idempotency.clone();
+    }
+    let seen = see(&start);
+    let span = seen.span();
+    let identified = span.in_scope(|| identify(&mut start));
+    let stats = Arc::clone(start.request.idempotency.engine().stats());
+    match identified {
+        Ok(Some(ids)) => {
+            let route = start.route.clone();
+            let (identified, execution) = ids.of(start);
+            let progress = execution.progress();
+            let running = guarded(identified, execution.clone(), seen).instrument(span);
+            Begun::Guarded(Engines { running: Adoptable::new(running, progress, stats), execution, route })
         }
         Ok(None) => {
-            idempotency.engine().stats().count(Event::Unprotected);
+            stats.count(Event::Unprotected);
+            let Start { route, request: Request { idempotency, execution, .. }, .. } = start;
             let Some(execution) = execution.filter(|execution| execution.transaction().is_some()) else {
-                return Begun::Unprotected;
+                return Begun::Unprotected(seen);
             };
-            let running = in_transaction(route, idempotency.clone(), execution.clone());
-            Begun::Guarded(Guard::new(running, execution, Recorder { route, idempotency, has_key: false }))
+            let progress = execution.progress();
+            let running = in_transaction(route.clone(), idempotency, execution.clone(), seen).instrument(span);
+            Begun::Guarded(Engines { running: Adoptable::new(running, progress, stats), execution, route })
         }
-        Err(refusal) => Begun::Answered(idempotency.face().render.render(&refusal)),
+        Err(refusal) => Begun::Answered(span.in_scope(|| refuse(&start.request.idempotency, &seen, &refusal))),
     }
 }
 
-async fn guarded(
-    route: &'static Route,
-    idempotency: Idempotency,
-    execution: Execution,
-    call: Call,
-    origin: Option<HeaderValue>,
-) -> Response {
-    let key = call.key;
+fn see(start: &Start) -> Seen {
+    let Start { route, request, .. } = start;
+    let matched_path = request.matched_path.as_ref().map(MatchedPath::as_str);
+    let operation = Operation::of_route(route, &request.method, matched_path);
+    let engine = request.idempotency.engine();
+    Seen::new(operation, engine.store().name(), engine.stats().meters())
+}
+
+async fn guarded(identified: Identified, execution: Execution, seen: Seen) -> Response {
     let _asking = execution.asking();
-    match idempotency.engine().execute(call, execution.work()).await {
-        Ok(Answer::Executed(response)) => response,
-        Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
-            Ok(mut response) => {
-                mark_replayed(route, idempotency.face().replayed_header.clone(), &mut response);
-                cors::keep_to(origin.as_ref(), response.headers_mut());
-                response
-            }
-            Err(error) => {
-                tracing::error!(%key, %error, "a record cannot be replayed");
-                idempotency.face().render.render(&Refusal::new(RefusalCode::StoreUnavailable))
-            }
-        },
-        Err(refused) => idempotency.face().render.render(&refusal_of(&refused)),
-    }
+    identified.execute(&seen, execution.work()).await.unwrap_or_else(|instead| instead)
 }
 
 /// A request without a key, in a transaction of its own.
-async fn in_transaction(route: &'static Route, idempotency: Idempotency, execution: Execution) -> Response {
+async fn in_transaction(route: Guard, idempotency: Idempotency, execution: Execution, seen: Seen) -> Response {
     let Some((_, slot)) = execution.transaction() else { unreachable!("it is what is asked for") };
     let _asking = execution.asking();
     let work = async { execution.work().await.await };
     let answer = idempotency.engine().execute_unguarded(&execution.progress(), route.lease, slot, work).await;
-    answer.unwrap_or_else(|refused| idempotency.face().render.render(&refusal_of(&refused)))
+    seen.end(Outcome::Unprotected);
+    answer.unwrap_or_else(|refused| refuse(&idempotency, &seen, &refusal_of(&refused)))
+}
+
+pub(super) fn refuse(idempotency: &Idempotency, seen: &Seen, refusal: &Refusal) -> Response {
+    seen.end(Outcome::of_refusal(refusal.code()));
+    idempotency.face().render.render(refusal)
+}
+
+/// A request whose record is known.
+pub(super) struct Identified {
+    route: Guard,
+    idempotency: Idempotency,
+    origin: Option<HeaderValue>,
+    call: Call,
+}
+
+impl Identified {
+    /// What the work comes to that `prepared` gives, if it runs here and now; or the response instead of it: a replay, or a
+    /// refusal.
+    pub(super) async fn execute<T, F>(self, seen: &Seen, prepared: impl Future<Output = F>) -> Result<T, Response>
+    where
+        F: Future<Output = Finished<T>>,
+    {
+        let Self { route, idempotency, origin, call } = self;
+        let key = call.key;
+        seen.identified(key);
+        let answer = idempotency.engine().execute(call, prepared).await;
+        seen.end(Outcome::of(&answer));
+        match answer {
+            Ok(Answer::Executed(answer)) => Ok(answer),
+            Ok(Answer::Replay { head, body }) => Err(match message::decode(&head, body) {
+                Ok(mut response) => {
+                    mark_replayed(&route, idempotency.face().replayed_header.clone(), &mut response);
+                    cors::keep_to(origin.as_ref(), response.headers_mut());
+                    response
+                }
+                Err(error) => {
+                    tracing::error!(%key, %error, "a record cannot be replayed");
+                    refuse(&idempotency, seen, &Refusal::new(RefusalCode::StoreUnavailable))
+                }
+            }),
+            Err(refused) => Err(refuse(&idempotency, seen, &refusal_of(&refused))),
+        }
+    }
 }
 
 /// Which record a request belongs to, and what it has to match.
-struct Identified {
+pub(super) struct Ids {
     text: KeyText,
     key: RecordKey,
     fingerprint: Fingerprint,
-    origin: Option<HeaderValue>,
+}
+
+impl Ids {
+    /// With these, the request can be called.
+    pub(super) fn of(self, start: Start) -> (Identified, Execution) {
+        let Start { route, request: Request { idempotency, execution, keyed, .. }, .. } = start;
+        let execution = execution.unwrap_or_else(Execution::new);
+        let call = execution.call(self.text, idempotency.clone(), self.key, self.fingerprint, route.policy());
+        let origin = keyed.and_then(|keyed| keyed.origin);
+        (Identified { route, idempotency, origin, call }, execution)
+    }
 }
 
 /// `None` if the request has no key and runs unprotected.
-fn identify(
-    route: &Route,
-    idempotency: &Idempotency,
-    keyed: Option<Box<Keyed>>,
-    arguments: Arguments,
-) -> Result<Option<Identified>, Refusal> {
-    let no_key = || match route.missing {
-        Missing::Execute => Ok(None),
-        Missing::Refuse(status) => Err(Refusal::missing_key(route.key, status)),
+pub(super) fn identify(start: &mut Start) -> Result<Option<Ids>, Refusal> {
+    let Start { route, request, arguments } = start;
+    let text = match &mut request.keyed {
+        Some(keyed) => key::find(&route.key, keyed, request.matched_path.as_ref(), arguments.key.take())?,
+        None => None,
     };
-    let Some(mut request) = keyed else { return no_key() };
-    let Some(text) = key::find(route.key, &mut request, arguments.key)? else { return no_key() };
-    let scope = key::find_scope(route.scope, &request, arguments.scope)?;
-    let digester = idempotency.digester();
-    let key = match route.operation {
-        Some(operation) => digester.record_key(&[operation], scope.as_deref(), text.as_str()),
-        None => {
-            let path = request.matched_path.as_ref().map_or_else(|| request.uri.path(), |path| path.as_str());
-            digester.record_key(&[request.method.as_str(), path], scope.as_deref(), text.as_str())
-        }
+    let (Some(text), Some(keyed)) = (text, &request.keyed) else {
+        return match route.missing {
+            Missing::Execute => Ok(None),
+            Missing::Refuse(status) => Err(Refusal::missing_key(&route.key, status)),
+        };
     };
-    let fingerprint = fingerprint(route, digester, &request, key, arguments.fingerprint)?;
-    Ok(Some(Identified { text, key, fingerprint, origin: request.origin }))
+    let scope = key::find_scope(&route.scope, keyed, arguments.scope.take())?;
+    let key = record_key(route, request, keyed, scope.as_deref(), text.as_str());
+    let digester = request.idempotency.digester();
+    let fingerprint = fingerprint(route, digester, request, keyed, key, arguments.fingerprint.take())?;
+    Ok(Some(Ids { text, key, fingerprint }))
+}
+
+fn record_key(route: &Route, request: &Request, keyed: &Keyed, scope: Option<&str>, text: &str) -> RecordKey {
+    let digester = request.idempotency.digester();
+    if let Some(operation) = &route.operation {
+        return digester.record_key(&[&**operation], scope, text);
+    }
+    let path = request.matched_path.as_ref().map_or_else(|| keyed.uri.path(), |path| path.as_str());
+    digester.record_key(&[request.method.as_str(), path], scope, text)
 }
 
 fn fingerprint(
     route: &Route,
     digester: &Digester,
-    request: &Keyed,
+    request: &Request,
+    keyed: &Keyed,
     key: RecordKey,
     from_arguments: Option<Result<Vec<u8>, serde_json::Error>>,
 ) -> Result<Fingerprint, Refusal> {
     let of_json;
     let of_arguments;
     let content: &[u8] = match route.fingerprint {
-        Content::Body => &request.body,
+        Content::Body => &keyed.body,
         Content::Json => {
-            of_json = content::of_json(&request.body);
+            of_json = content::of_json(&keyed.body);
             &of_json
         }
         Content::None => &[],
@@ -319,8 +390,8 @@ fn fingerprint(
         },
     };
     let method = request.method.as_str();
-    let path = request.uri.path();
-    Ok(match request.uri.query() {
+    let path = keyed.uri.path();
+    Ok(match keyed.uri.query() {
         Some(query) => digester.fingerprint(key, &[method, path, query], content),
         None => digester.fingerprint(key, &[method, path], content),
     })
