@@ -8,6 +8,7 @@
 //! ```
 
 use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
@@ -18,7 +19,7 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::digest::{Fingerprint, RecordKey};
-use crate::store::{Claim, ErasedStore, OwnerToken, Record, StoreError, Writes};
+use crate::store::{Claim, ClaimOutcome, ErasedStore, OwnerToken, Record, StoreError, Writes};
 use crate::telemetry;
 
 pub(crate) mod adopt;
@@ -62,6 +63,27 @@ pub(crate) struct Call {
     pub(crate) progress: Arc<Progress>,
     /// Where the work finds the transaction that it writes in, if it asked for one.
     pub(crate) transaction: Option<Arc<Slot>>,
+}
+
+/// One request's claim, before it is held.
+pub(crate) struct Attempt {
+    claim: Claim,
+    /// What the store has said to it.
+    first: Option<seize::First>,
+}
+
+impl Attempt {
+    pub(crate) fn new(key: RecordKey, fingerprint: Fingerprint, policy: &Policy) -> Self {
+        let claim = Claim {
+            key,
+            owner: OwnerToken::random(),
+            fingerprint,
+            lease: policy.lease,
+            ttl: policy.ttl,
+            outlives_a_crash: policy.on_failure == OnFailure::Keep,
+        };
+        Self { claim, first: None }
+    }
 }
 
 /// What the guarded work came to.
@@ -166,27 +188,64 @@ impl Engine {
     where
         F: Future<Output = Finished<T>>,
     {
-        let Call { key, fingerprint, policy, progress, transaction } = call;
-        let claim = Claim {
-            key,
-            owner: OwnerToken::random(),
-            fingerprint,
-            lease: policy.lease,
-            ttl: policy.ttl,
-            outlives_a_crash: policy.on_failure == OnFailure::Keep,
+        let mut attempt = Attempt::new(call.key, call.fingerprint, &call.policy);
+        self.go_on(&call, &mut attempt, prepared).await
+    }
+
+    /// The record that answers this attempt, if the store can tell at once and there is one. Nobody has to see this through:
+    /// what was asked has been answered. Otherwise, the attempt has to be gone on with at once.
+    pub(crate) fn replay_at_once(&self, attempt: &mut Attempt) -> Option<(Bytes, Bytes)> {
+        // As in `seize`.
+        let live = self.live.token();
+        if self.is_draining() {
+            return None;
+        }
+        let sent = Instant::now();
+        match self.store.claim_at_once(&attempt.claim) {
+            Some(Ok(ClaimOutcome::Completed(record)))
+                if record.fingerprint == attempt.claim.fingerprint && Settled::is_kept(&record.outcome) =>
+            {
+                self.stats.count(Event::Replayed);
+                Some(Settled::parts_of_kept(record.outcome))
+            }
+            answer => {
+                attempt.first = answer.map(|outcome| seize::First { sent, live, outcome });
+                None
+            }
+        }
+    }
+
+    /// As [`execute`](Self::execute), with an attempt that may have been answered already.
+    pub(crate) async fn go_on<T, F>(
+        self: &Arc<Self>,
+        call: &Call,
+        attempt: &mut Attempt,
+        prepared: impl Future<Output = F>,
+    ) -> Result<Answer<T>, Refused>
+    where
+        F: Future<Output = Finished<T>>,
+    {
+        let Call { policy, progress, .. } = call;
+        let first = attempt.first.take();
+        let claim = &attempt.claim;
+        let transaction = call.transaction.as_deref();
+        let asked = seize::Asked { claim, policy, progress, transaction };
+        let seized = match first {
+            Some(seize::First { sent, live, outcome: Ok(outcome @ ClaimOutcome::Claimed { .. }) }) => {
+                progress.enter(Phase::Live);
+                self.judge(claim, sent, live, outcome)
+            }
+            first => Box::pin(self.seize_or_wait(asked, first)).await,
         };
-        let transaction = transaction.as_deref();
-        let asked = seize::Asked { claim: &claim, policy: &policy, progress: &progress, transaction };
-        let result = self.seize_or_wait(asked).await;
-        let result = match result {
-            Ok(seize::Seized::Held(held)) => self.run(asked, held, prepared.await).await,
+        let result = match seized {
+            Ok(seize::Seized::Held(held)) => Box::pin(self.run(asked, held, prepared.await)).await,
             Ok(seize::Seized::Completed(record)) => self.replay(record),
             Ok(seize::Seized::Busy) => Err(Refused::InProgress),
             Err(refused) => Err(refused),
         };
         progress.enter(Phase::Idle);
         if let Err(refused) = &result {
-            self.count_refusal(refused, &claim);
+            self.count_refusal(refused, claim);
         }
         result
     }
@@ -218,7 +277,7 @@ impl Engine {
             }
         };
         let closed = match transaction {
-            None => self.settle(claim, &mut held, policy, progress, ending).await,
+            None => Box::pin(self.settle(claim, &mut held, policy, progress, ending)).await,
             Some(slot) => {
                 let left = transaction::Left { held: &mut held, slot, ending, writes };
                 Box::pin(self.settle_transaction(asked, left)).await
@@ -274,6 +333,11 @@ impl Engine {
     ) -> Result<T, StoreError> {
         in_time(limit, call).await.unwrap_or(Err(StoreError::TimedOut(limit)))
     }
+}
+
+/// What `call` comes to if it need not wait, as one of a store in memory.
+async fn at_once<F: Future + Unpin>(call: &mut F) -> Poll<F::Output> {
+    poll_fn(|context| Poll::Ready(Pin::new(&mut *call).poll(context))).await
 }
 
 /// What `call` comes to, or `None` if it takes longer than `limit`. What is ready at once, from memory or a cache, needs

@@ -1,8 +1,12 @@
 //! From a claim to the right to run, to a record, or to a refusal.
 
+use std::future::{Future, ready};
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -19,6 +23,8 @@ const CLAIM_TRIES: u32 = 3;
 const CLAIM_PAUSE: Duration = Duration::from_millis(20);
 /// How many owners may slip in between before the claim gives up.
 pub(super) const TAKE_OVER_TRIES: u32 = 4;
+
+type Claiming<'a> = Pin<Box<dyn Future<Output = Result<ClaimOutcome, StoreError>> + Send + 'a>>;
 
 pub(super) enum Seized {
     Held(HeldClaim),
@@ -39,6 +45,13 @@ pub(super) struct HeldClaim {
     pub(super) _live: TaskTrackerToken,
 }
 
+/// What a store has said at once to a claim that was sent at `sent`.
+pub(super) struct First {
+    pub(super) sent: Instant,
+    pub(super) live: TaskTrackerToken,
+    pub(super) outcome: Result<ClaimOutcome, StoreError>,
+}
+
 /// What is asked for, and how.
 #[derive(Clone, Copy)]
 pub(super) struct Asked<'a> {
@@ -50,8 +63,12 @@ pub(super) struct Asked<'a> {
 }
 
 impl Engine {
-    pub(super) async fn seize_or_wait(self: &Arc<Self>, asked: Asked<'_>) -> Result<Seized, Refused> {
-        match (self.seize(asked).await?, asked.policy.in_flight) {
+    pub(super) async fn seize_or_wait(
+        self: &Arc<Self>,
+        asked: Asked<'_>,
+        first: Option<First>,
+    ) -> Result<Seized, Refused> {
+        match (self.seize(asked, first).await?, asked.policy.in_flight) {
             // Who was adopted has nobody to wait for. What is rarely awaited is boxed, here and below: a future is as large
             // as the largest it can await, and every request pays for that by the byte.
             (Seized::Busy, InFlight::Wait(limit)) if !asked.progress.is_adopted() => {
@@ -72,7 +89,7 @@ impl Engine {
             let ended = seat.ended();
             tokio::pin!(ended);
             ended.as_mut().enable();
-            match self.seize(asked).await? {
+            match self.seize(asked, None).await? {
                 Seized::Busy if asked.progress.is_adopted() => return Ok(Seized::Busy),
                 Seized::Busy => {}
                 other => {
@@ -89,14 +106,19 @@ impl Engine {
         }
     }
 
-    async fn seize(self: &Arc<Self>, asked: Asked<'_>) -> Result<Seized, Refused> {
+    async fn seize(self: &Arc<Self>, asked: Asked<'_>, first: Option<First>) -> Result<Seized, Refused> {
         asked.progress.enter(Phase::Live);
-        // Taken before looking whether we are draining: a drain that starts in between waits for this one.
-        let live = self.live.token();
-        let result = match asked.transaction {
-            _ if self.is_draining() => Box::pin(self.look_only(asked.claim)).await,
-            None => self.seize_lease(asked, live).await,
-            Some(slot) => Box::pin(self.open(asked, slot, live)).await,
+        let result = match (first, asked.transaction) {
+            (Some(First { sent, live, outcome }), _) => self.judge_answer(asked, sent, live, outcome).await,
+            (None, transaction) => {
+                // Taken before looking whether we are draining: a drain that starts in between waits for this one.
+                let live = self.live.token();
+                match transaction {
+                    _ if self.is_draining() => Box::pin(self.look_only(asked.claim)).await,
+                    None => self.seize_lease(asked, live).await,
+                    Some(slot) => Box::pin(self.open(asked, slot, live)).await,
+                }
+            }
         };
         if !matches!(result, Ok(Seized::Held(_))) {
             asked.progress.enter(Phase::Idle);
@@ -111,11 +133,34 @@ impl Engine {
     ) -> Result<Seized, Refused> {
         let claim = asked.claim;
         let sent = Instant::now();
-        let answer = self.trying(|| self.store.claim(claim)).await;
-        match self.answered(claim, answer)? {
+        let mut call = self.store.claim(claim);
+        let answer = match super::at_once(&mut call).await {
+            Poll::Ready(Err(error)) if error.is_transient() => {
+                Box::pin(self.go_on_claiming(claim, Box::pin(ready(Err(error))))).await
+            }
+            Poll::Ready(answer) => answer,
+            Poll::Pending => Box::pin(self.go_on_claiming(claim, call)).await,
+        };
+        self.judge_answer(asked, sent, live, answer).await
+    }
+
+    async fn judge_answer(
+        self: &Arc<Self>,
+        asked: Asked<'_>,
+        sent: Instant,
+        live: TaskTrackerToken,
+        answer: Result<ClaimOutcome, StoreError>,
+    ) -> Result<Seized, Refused> {
+        match self.answered(asked.claim, answer)? {
             ClaimOutcome::Abandoned(holder) => Box::pin(self.take_over(asked, live, holder)).await,
-            outcome => self.judge(claim, sent, live, outcome),
+            outcome => self.judge(asked.claim, sent, live, outcome),
         }
+    }
+
+    /// As often as need be, with the call that has been made as the first one.
+    async fn go_on_claiming<'a>(&'a self, claim: &'a Claim, made: Claiming<'a>) -> Result<ClaimOutcome, StoreError> {
+        let made = Mutex::new(Some(made));
+        self.trying(|| made.lock().take().unwrap_or_else(|| self.store.claim(claim))).await
     }
 
     async fn take_over(
@@ -144,7 +189,7 @@ impl Engine {
 
     /// What the store's answer to a claim means that was sent at `sent`. The fingerprint is judged first, whatever the
     /// state: another request is told so.
-    fn judge(
+    pub(super) fn judge(
         self: &Arc<Self>,
         claim: &Claim,
         sent: Instant,

@@ -1,6 +1,7 @@
 //! Closes a claim: by a record, by a release, or by finding out that it is another's.
 
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -42,7 +43,7 @@ impl Engine {
         let valid_until = progress.valid_until().unwrap_or_else(Instant::now);
         let closed = match outcome {
             Some(outcome) => self.complete(claim, held, valid_until, outcome).await,
-            None => self.release(claim, &mut held.tally, valid_until).await,
+            None => Box::pin(self.release(claim, &mut held.tally, valid_until)).await,
         };
         if closed == Closed::Lost {
             self.stats.count(Event::Lost);
@@ -81,7 +82,11 @@ impl Engine {
         valid_until: Instant,
         outcome: &Outcome,
     ) -> Result<Hold, StoreError> {
-        self.within(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
+        let mut call = self.store.complete(claim, attempt, outcome);
+        match super::at_once(&mut call).await {
+            Poll::Ready(answer) => answer,
+            Poll::Pending => Box::pin(self.within(self.deadline(valid_until), call)).await,
+        }
     }
 
     async fn complete_again(

@@ -54,11 +54,22 @@ impl Settled {
         }
     }
 
+    pub(super) fn is_kept(outcome: &Outcome) -> bool {
+        outcome.head.starts_with(KEPT)
+    }
+
+    /// Head and body of an outcome that [is kept](Self::is_kept).
+    pub(super) fn parts_of_kept(outcome: Outcome) -> (Bytes, Bytes) {
+        (outcome.head.slice(KEPT.len()..), outcome.body)
+    }
+
     pub(crate) fn decode(outcome: Outcome) -> Result<Self, StoreError> {
+        if Self::is_kept(&outcome) {
+            let (head, body) = Self::parts_of_kept(outcome);
+            return Ok(Self::Kept { head, body });
+        }
         let Outcome { head, body } = outcome;
-        if head.starts_with(KEPT) {
-            Ok(Self::Kept { head: head.slice(KEPT.len()..), body })
-        } else if head == NOT_KEPT && body.is_empty() {
+        if head == NOT_KEPT && body.is_empty() {
             Ok(Self::NotKept)
         } else if head == UNKNOWN && body.is_empty() {
             Ok(Self::Unknown)

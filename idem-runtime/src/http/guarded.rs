@@ -28,7 +28,7 @@ pub struct Guarded<E, W = IdempotencyKey> {
 /// What a claim needs to know of a request.
 pub struct Request {
     pub(super) idempotency: Idempotency,
-    /// There is always one if the request may have a key.
+    /// Of an extractor that asked for one, or may do so. Otherwise it is made when the request is to run.
     pub(super) execution: Option<Execution>,
     pub(super) method: Method,
     pub(super) matched_path: Option<MatchedPath>,
@@ -149,7 +149,6 @@ impl Kept {
             },
             Place::PathParameter | Place::Elsewhere => Field::None,
         };
-        request.execution.get_or_insert_with(Execution::new);
         let original = inner.extensions().get::<OriginalUri>();
         request.keyed = Some(Box::new(Keyed {
             uri: original.map_or_else(|| inner.uri().clone(), |OriginalUri(uri)| uri.clone()),

@@ -29,6 +29,8 @@ pub mod refusal;
 pub mod route;
 #[doc(hidden)]
 pub mod run;
+#[cfg(test)]
+mod run_tests;
 #[doc(hidden)]
 pub mod state;
 pub mod transaction;

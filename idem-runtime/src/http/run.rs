@@ -8,6 +8,7 @@ use std::task::{Context, Poll};
 
 use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
 use pin_project_lite::pin_project;
@@ -25,7 +26,7 @@ use crate::Idempotency;
 use crate::digest::{Digester, Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
-use crate::engine::{Answer, Call, Finished, Refused, UnavailableBecause};
+use crate::engine::{Answer, Attempt, Call, Finished, Refused, UnavailableBecause};
 use crate::telemetry::{Operation, Outcome, Seen};
 
 /// The response of a guarded handler whose own return type is `R`.
@@ -61,7 +62,8 @@ pub fn run<F: Future>(
                 let span = seen.span();
                 State::Unprotected { body: body.instrument(span), respond, seen: Some(seen) }
             }
-            Begun::Guarded(engines) => {
+            Begun::Guarded(opening) => {
+                let engines = Stage::Before(Some(opening));
                 State::Guarded { guarding: Guarding { engines, handlers: Some((body, respond)), pack: None } }
             }
         },
@@ -128,7 +130,7 @@ where
 
 /// A request under its guard. The handler's part is handed over to the engine's when it is to run, and for a replay never.
 struct Guarding<F: Future> {
-    engines: Engines,
+    engines: Stage,
     handlers: Option<(F, Respond<F>)>,
     /// Known once it is polled, which only what can be packed is.
     pack: Option<Pack<F>>,
@@ -143,12 +145,20 @@ where
 {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Response> {
         self.pack = Some(|body, respond, recorder| Box::pin(async move { recorder.record(respond(body.await)).await }));
+        if let Stage::Before(opening) = &mut self.engines {
+            match opening.take().map(open) {
+                Some(Opened::Answered(response)) => return Poll::Ready(response),
+                Some(Opened::Running(engines)) => self.engines = Stage::Running(engines),
+                None => return Poll::Pending,
+            }
+        }
         loop {
-            if let Poll::Ready(response) = self.engines.running.poll_here(context) {
+            let Stage::Running(engines) = &mut self.engines else { return Poll::Pending };
+            if let Poll::Ready(response) = engines.running.poll_here(context) {
                 return Poll::Ready(response);
             }
-            if self.handlers.is_none() || !self.engines.execution.asks_for_work() {
-                self.engines.running.remember();
+            if self.handlers.is_none() || !engines.execution.asks_for_work() {
+                engines.running.remember();
                 return Poll::Pending;
             }
             self.hand_over();
@@ -158,8 +168,8 @@ where
 
 impl<F: Future> Guarding<F> {
     fn hand_over(&mut self) {
+        let Stage::Running(Engines { route, execution, .. }) = &self.engines else { return };
         let (Some((body, respond)), Some(pack)) = (self.handlers.take(), self.pack) else { return };
-        let Engines { route, execution, .. } = &self.engines;
         if let Some((idempotency, has_key)) = execution.guard() {
             let recorder = Recorder { route: route.clone(), idempotency: idempotency.clone(), has_key };
             execution.give_work(pack(body, respond, recorder));
@@ -170,7 +180,7 @@ impl<F: Future> Guarding<F> {
 impl<F: Future> Drop for Guarding<F> {
     fn drop(&mut self) {
         // What is carried on without this one may still come to run.
-        if self.engines.running.is_carried_on() {
+        if matches!(&self.engines, Stage::Running(engines) if engines.running.is_carried_on()) {
             self.hand_over();
         }
     }
@@ -200,6 +210,21 @@ struct Engines {
     route: Guard,
 }
 
+/// How far the engine's part has come.
+#[allow(clippy::large_enum_variant, reason = "a box would only be one more")]
+enum Stage {
+    /// Nothing has been asked of the store.
+    Before(Option<Opening>),
+    Running(Engines),
+}
+
+/// A request that is to be guarded. `ids` is what is known of it if it has a key.
+struct Opening {
+    start: Start,
+    ids: Option<Ids>,
+    seen: Seen,
+}
+
 /// A request, and how it is guarded.
 pub(super) struct Start {
     pub(super) route: Guard,
@@ -212,7 +237,7 @@ pub(super) struct Start {
 enum Begun {
     Answered(Response),
     Unprotected(Seen),
-    Guarded(Engines),
+    Guarded(Opening),
 }
 
 fn begin(mut start: Start) -> Begun {
@@ -221,29 +246,52 @@ fn begin(mut start: Start) -> Begun {
         start.request.idempotency = idempotency.clone();
     }
     let seen = see(&start);
-    let span = seen.span();
-    let identified = span.in_scope(|| identify(&mut start));
-    let stats = Arc::clone(start.request.idempotency.engine().stats());
-    match identified {
-        Ok(Some(ids)) => {
-            let route = start.route.clone();
-            let (identified, execution) = ids.of(start);
-            let progress = execution.progress();
-            let running = guarded(identified, execution.clone(), seen).instrument(span);
-            Begun::Guarded(Engines { running: Adoptable::new(running, progress, stats), execution, route })
-        }
+    match seen.span().in_scope(|| identify(&mut start)) {
+        Ok(Some(ids)) => Begun::Guarded(Opening { start, ids: Some(ids), seen }),
         Ok(None) => {
-            stats.count(Event::Unprotected);
-            let Start { route, request: Request { idempotency, execution, .. }, .. } = start;
-            let Some(execution) = execution.filter(|execution| execution.transaction().is_some()) else {
-                return Begun::Unprotected(seen);
-            };
-            let progress = execution.progress();
-            let running = in_transaction(route.clone(), idempotency, execution.clone(), seen).instrument(span);
-            Begun::Guarded(Engines { running: Adoptable::new(running, progress, stats), execution, route })
+            start.request.idempotency.engine().stats().count(Event::Unprotected);
+            if start.request.execution.as_ref().is_some_and(|execution| execution.transaction().is_some()) {
+                Begun::Guarded(Opening { start, ids: None, seen })
+            } else {
+                Begun::Unprotected(seen)
+            }
         }
-        Err(refusal) => Begun::Answered(span.in_scope(|| refuse(&start.request.idempotency, &seen, &refusal))),
+        Err(refusal) => {
+            let refuse = || refuse(&start.request.idempotency, &seen, &refusal);
+            Begun::Answered(seen.span().in_scope(refuse))
+        }
     }
+}
+
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
+enum Opened {
+    Answered(Response),
+    Running(Engines),
+}
+
+/// The response, if it is recorded and the store can tell at once; otherwise, what has to be polled for it.
+fn open(opening: Opening) -> Opened {
+    let Opening { start, ids, seen } = opening;
+    let span = seen.span();
+    let Some(ids) = ids else {
+        let Start { route, request: Request { idempotency, execution, .. }, .. } = start;
+        let execution = execution.unwrap_or_else(Execution::new);
+        let stats = Arc::clone(idempotency.engine().stats());
+        let progress = execution.progress();
+        let running = in_transaction(route.clone(), idempotency, execution.clone(), seen).instrument(span);
+        return Opened::Running(Engines { running: Adoptable::new(running, progress, stats), execution, route });
+    };
+    let _entered = span.enter();
+    let mut attempt = Attempt::new(ids.key, ids.fingerprint, &start.route.policy());
+    if let Some(response) = ids.replay_at_once(&start, &mut attempt, &seen) {
+        return Opened::Answered(response);
+    }
+    let (identified, execution) = ids.of(start, attempt);
+    let route = identified.route.clone();
+    let stats = Arc::clone(identified.idempotency.engine().stats());
+    let progress = execution.progress();
+    let running = guarded(identified, execution.clone(), seen).instrument(span.clone());
+    Opened::Running(Engines { running: Adoptable::new(running, progress, stats), execution, route })
 }
 
 fn see(start: &Start) -> Seen {
@@ -254,7 +302,7 @@ fn see(start: &Start) -> Seen {
     Seen::new(operation, engine.store().name(), engine.stats().meters())
 }
 
-async fn guarded(identified: Identified, execution: Execution, seen: Seen) -> Response {
+async fn guarded(mut identified: Identified, execution: Execution, seen: Seen) -> Response {
     let _asking = execution.asking();
     identified.execute(&seen, execution.work()).await.unwrap_or_else(|instead| instead)
 }
@@ -280,34 +328,50 @@ pub(super) struct Identified {
     idempotency: Idempotency,
     origin: Option<HeaderValue>,
     call: Call,
+    attempt: Attempt,
 }
 
 impl Identified {
     /// What the work comes to that `prepared` gives, if it runs here and now; or the response instead of it: a replay, or a
     /// refusal.
-    pub(super) async fn execute<T, F>(self, seen: &Seen, prepared: impl Future<Output = F>) -> Result<T, Response>
+    pub(super) async fn execute<T, F>(&mut self, seen: &Seen, prepared: impl Future<Output = F>) -> Result<T, Response>
     where
         F: Future<Output = Finished<T>>,
     {
-        let Self { route, idempotency, origin, call } = self;
-        let key = call.key;
-        seen.identified(key);
-        let answer = idempotency.engine().execute(call, prepared).await;
+        let Self { route, idempotency, origin, call, attempt } = self;
+        let answer = idempotency.engine().go_on(call, attempt, prepared).await;
         seen.end(Outcome::of(&answer));
         match answer {
             Ok(Answer::Executed(answer)) => Ok(answer),
-            Ok(Answer::Replay { head, body }) => Err(match message::decode(&head, body) {
-                Ok(mut response) => {
-                    mark_replayed(&route, idempotency.face().replayed_header.clone(), &mut response);
-                    cors::keep_to(origin.as_ref(), response.headers_mut());
-                    response
-                }
-                Err(error) => {
-                    tracing::error!(%key, %error, "a record cannot be replayed");
-                    refuse(&idempotency, seen, &Refusal::new(RefusalCode::StoreUnavailable))
-                }
-            }),
-            Err(refused) => Err(refuse(&idempotency, seen, &refusal_of(&refused))),
+            Ok(Answer::Replay { head, body }) => {
+                let replay = Replay { route, idempotency, origin: origin.as_ref(), key: call.key };
+                Err(replay.response(seen, &head, body))
+            }
+            Err(refused) => Err(refuse(idempotency, seen, &refusal_of(&refused))),
+        }
+    }
+}
+
+/// For whom a record is given again.
+struct Replay<'a> {
+    route: &'a Route,
+    idempotency: &'a Idempotency,
+    origin: Option<&'a HeaderValue>,
+    key: RecordKey,
+}
+
+impl Replay<'_> {
+    fn response(self, seen: &Seen, head: &Bytes, body: Bytes) -> Response {
+        match message::decode(head, body) {
+            Ok(mut response) => {
+                mark_replayed(self.route, self.idempotency.face().replayed_header.clone(), &mut response);
+                cors::keep_to(self.origin, response.headers_mut());
+                response
+            }
+            Err(error) => {
+                tracing::error!(key = %self.key, %error, "a record cannot be replayed");
+                refuse(self.idempotency, seen, &Refusal::new(RefusalCode::StoreUnavailable))
+            }
         }
     }
 }
@@ -320,13 +384,27 @@ pub(super) struct Ids {
 }
 
 impl Ids {
+    /// The recorded response, if the store can tell at once that there is one. Otherwise, the attempt goes on.
+    fn replay_at_once(&self, start: &Start, attempt: &mut Attempt, seen: &Seen) -> Option<Response> {
+        let Start { route, request, .. } = start;
+        seen.identified(self.key);
+        if request.execution.as_ref().is_some_and(|execution| execution.transaction().is_some()) {
+            return None;
+        }
+        let (head, body) = request.idempotency.engine().replay_at_once(attempt)?;
+        seen.end(Outcome::Replayed);
+        let origin = request.keyed.as_ref().and_then(|keyed| keyed.origin.as_ref());
+        let replay = Replay { route, idempotency: &request.idempotency, origin, key: self.key };
+        Some(replay.response(seen, &head, body))
+    }
+
     /// With these, the request can be called.
-    pub(super) fn of(self, start: Start) -> (Identified, Execution) {
+    fn of(self, start: Start, attempt: Attempt) -> (Identified, Execution) {
         let Start { route, request: Request { idempotency, execution, keyed, .. }, .. } = start;
         let execution = execution.unwrap_or_else(Execution::new);
         let call = execution.call(self.text, idempotency.clone(), self.key, self.fingerprint, route.policy());
         let origin = keyed.and_then(|keyed| keyed.origin);
-        (Identified { route, idempotency, origin, call }, execution)
+        (Identified { route, idempotency, origin, call, attempt }, execution)
     }
 }
 

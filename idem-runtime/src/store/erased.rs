@@ -11,6 +11,10 @@ type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + '
 pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     fn claim<'a>(&'a self, claim: &'a Claim) -> Call<'a, ClaimOutcome>;
+    /// As `claim`, of a store that never waits; `None` of any other, which has been asked for nothing then.
+    fn claim_at_once(&self, _: &Claim) -> Option<Result<ClaimOutcome, StoreError>> {
+        None
+    }
     fn take_over<'a>(&'a self, claim: &'a Claim, from: OwnerToken) -> Call<'a, ClaimOutcome>;
     fn renew<'a>(&'a self, claim: &'a Claim) -> Call<'a, Hold>;
     fn complete<'a>(&'a self, claim: &'a Claim, attempt: u32, outcome: &'a Outcome) -> Call<'a, Hold>;

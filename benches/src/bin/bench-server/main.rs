@@ -1,5 +1,6 @@
 //! The measured application, bare or under the guard of one store, on one processor core: `bench-server SUBJECT CORE [URL]`.
 
+mod by_hand;
 mod guarded;
 mod limits;
 
@@ -33,6 +34,7 @@ async fn router(subject: &str, url: Option<&str>, shop: &Shop) -> io::Result<Rou
     Ok(match subject {
         "bare" => Router::new().route("/pay", post(pay)).with_state(shop.clone()),
         "memory" => guarded::router(shop, Idempotency::new(MemoryStore::with_capacity_bytes(NO_BOUND))),
+        "by-hand" => by_hand::router(shop),
         "redis" => guarded::redis(shop, url()?).await?,
         "redis-raw" => limits::redis(shop, url()?).await?,
         "sqlite" => guarded::sqlite(shop, url()?).await?,

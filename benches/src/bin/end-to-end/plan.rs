@@ -156,6 +156,9 @@ pub(crate) fn group(store: &'static str, body: usize) -> Group {
             let row = |what, case| Row::new("memory", what, ours("memory"), case);
             rows.push(row("fresh key", Fresh).should(Some(0.85), Some(1.20)));
             rows.push(row("replay", Replay).should(Some(0.95), Some(1.10)));
+            let by_hand = |what, case| Row::new("hand-written guard, no safety", what, ours("by-hand"), case);
+            rows.push(by_hand("fresh key", Fresh));
+            rows.push(by_hand("replay", Replay));
             ("memory", "memory")
         }
     };

@@ -18,7 +18,8 @@ pub(crate) fn svg(all: &[Measured], machine: &str) -> String {
     let told = small.filter(|one| matches!(one.row.case, Case::NoKey | Case::Fresh | Case::Replay));
     let guarded = told.filter(|one| one.row.subject.marks);
     let (limited, others): (Vec<_>, Vec<_>) = guarded.partition(|one| one.limit.is_some());
-    let memory = others.into_iter().filter(|one| one.row.subject.peer || one.row.title == "memory");
+    let memory =
+        others.into_iter().filter(|one| one.row.subject.peer || matches!(one.row.subject.name, "memory" | "by-hand"));
     let panels = [
         (
             "Requests per second, beside the bare handler",

@@ -18,7 +18,8 @@ pub(crate) fn text(all: &[Measured], machine: &str, versions: &[String], turns: 
          checked, and each turn's effects are counted: a second execution under one key ends the run without a table.\n\n\
          ![The ratios](RESULTS.svg)\n\n{}\n\
          \"Of its limit\" is the rate beside the same bytes through the same client without a guard. Peers keep their records \
-         in memory here. axum-idempotent keeps answers in sessions, and looks at the key alone: it compares no bodies, and \
+         in memory here. The hand-written guard is what any must cost that makes a digest of the key and one of the request, and \
+         keeps the answer: a handler with a map and no lease, no owner, no bound and no end. axum-idempotent keeps answers in sessions, and looks at the key alone: it compares no bodies, and \
          claims nothing, so two requests at once both run wherever a handler waits; its replays leave the body unread, which \
          ends the connection if it is large, so there is no such row with 64 KiB. idempotent looks at method, path, query and \
          body, as this crate does.\n\n\

@@ -2,11 +2,13 @@
 //! machine.
 //!
 //! `cargo run --release -p idem-benches --bin instructions` counts, prints a table, and fails if a piece is over its budget in
-//! `benches/BUDGETS.toml`; with `--write`, it sets each budget to what it has counted and a tenth. It needs `valgrind`
+//! `benches/BUDGETS.toml`; with `--write`, it sets each budget to what it has counted and a tenth; with `--profile`, it writes
+//! `benches/PROFILE.md` instead. It needs `valgrind`
 //! (`apt-get install valgrind`), which runs a program on a processor of its own: one without AVX-512, whatever the machine
 //! has.
 
 mod pieces;
+mod profile;
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,6 +27,9 @@ struct Options {
     /// Sets the budgets to what is counted now, and a tenth.
     #[arg(long)]
     write: bool,
+    /// Writes where the instructions of the hottest requests go to `benches/PROFILE.md`.
+    #[arg(long)]
+    profile: bool,
     /// Runs one piece so many times, and counts nothing.
     #[arg(long, num_args = 2, value_names = ["PIECE", "TIMES"], hide = true)]
     repeat: Option<Vec<String>>,
@@ -62,6 +67,11 @@ fn run(options: &Options) -> io::Result<bool> {
     }
     if cfg!(debug_assertions) {
         return Err(io::Error::other("run it with --release: what is built without optimization tells nothing"));
+    }
+    if options.profile {
+        let text = profile::text(count)?;
+        say(&text);
+        return std::fs::write(file().with_file_name("PROFILE.md"), text).map(|()| true);
     }
     let counted = PIECES.iter().map(|piece| Ok((piece.name, count(piece)?))).collect::<io::Result<Vec<_>>>()?;
     if options.write {
