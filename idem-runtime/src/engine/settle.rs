@@ -57,7 +57,7 @@ impl Engine {
     /// not for the answer's size: both are tried again.
     pub(super) async fn complete(&self, claim: &Claim, attempt: u32, valid_until: Instant, outcome: Outcome) -> Closed {
         let record = async |outcome: &Outcome| {
-            self.within(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
+            self.asking(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
         };
         let mut pause = FIRST_PAUSE;
         loop {
@@ -97,7 +97,7 @@ impl Engine {
     /// Releases the claim. If the store does not answer, the caller need not wait for it: the release goes on behind,
     /// and at the worst the lease ends.
     async fn release(self: &Arc<Self>, claim: &Claim, valid_until: Instant) -> Closed {
-        match self.within(self.deadline(valid_until), self.store.release(claim)).await {
+        match self.asking(self.deadline(valid_until), self.store.release(claim)).await {
             Ok(Hold::Held) => {
                 self.stats.count(Event::Released);
                 Closed::Ours
@@ -119,7 +119,7 @@ impl Engine {
         drop(tokio::spawn(self.live.track_future(async move {
             let mut pause = FIRST_PAUSE;
             for _ in 0..GIVE_BACK_TRIES {
-                if let Ok(hold) = engine.within(engine.limits.store_timeout, engine.store.release(&claim)).await {
+                if let Ok(hold) = engine.asking(engine.limits.store_timeout, engine.store.release(&claim)).await {
                     if hold == Hold::Held {
                         engine.stats.count(Event::Released);
                         engine.waiters.wake(claim.key);
@@ -136,7 +136,7 @@ impl Engine {
     /// An owner that lost its claim answers with what was recorded instead, never with its own answer: two clients
     /// would see two answers to one request.
     pub(super) async fn after_loss<T>(&self, claim: &Claim) -> Result<Answer<T>, Refused> {
-        match self.within(self.limits.store_timeout, self.store.look_up(claim.key)).await {
+        match self.asking(self.limits.store_timeout, self.store.look_up(claim.key)).await {
             Ok(Some(Entry::Completed(record))) if record.fingerprint == claim.fingerprint => self.replay(record),
             Ok(_) => Err(Refused::Unavailable(UnavailableBecause::ClaimLost)),
             Err(error) => Err(Refused::store(error)),
