@@ -117,6 +117,8 @@ pub(crate) enum UnavailableBecause {
 
 pub(crate) struct Engine {
     store: Box<dyn ErasedStore>,
+    /// How long a call of the store takes at the longest, if it says so. Not one of its transactions.
+    longest_call: Option<Duration>,
     limits: Limits,
     stats: Arc<Stats>,
     waiters: Waiters,
@@ -128,6 +130,7 @@ impl Engine {
     pub(crate) fn new(store: Box<dyn ErasedStore>, limits: Limits) -> Self {
         Self {
             stats: Arc::new(Stats::new(store.name())),
+            longest_call: store.longest_call(),
             store,
             limits,
             waiters: Waiters::new(limits.max_waiters),
@@ -268,7 +271,19 @@ impl Engine {
         }
     }
 
-    /// One store call, with its deadline.
+    /// One store call, with its deadline. One that the store ends early enough needs no timer.
+    async fn asking<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match self.longest_call {
+            Some(longest) if longest <= limit => call.await,
+            _ => self.within(limit, call).await,
+        }
+    }
+
+    /// A call with its deadline.
     async fn within<T>(
         &self,
         limit: Duration,
