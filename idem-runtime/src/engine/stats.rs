@@ -31,6 +31,8 @@ macro_rules! stats {
 stats! {
     /// Requests without a key that ran unprotected.
     Unprotected => unprotected,
+    /// Requests and calls that ran unprotected because of [`bypass`](crate::Idempotency::bypass).
+    Bypassed => bypassed,
     /// Handlers started under a claim, first attempts and later ones.
     Executed => executed,
     /// Of those, the ones that took over from an owner that had died.

@@ -10,11 +10,13 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ORIGIN};
 use http::{HeaderValue, StatusCode};
 
+use super::execution::Execution;
 use super::guarded::Request;
 use super::key_value::Arguments;
 use super::refusal::{Refusal, RefusalCode};
-use super::route::{Content, Missing, Route};
+use super::route::{Content, Missing, Route, Rules};
 use super::{content, cors, key, message, recording};
+use crate::Idempotency;
 use crate::digest::{Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
@@ -128,19 +130,22 @@ async fn handle(start: Start, body: Body) -> Response {
     let execution = request.execution.clone();
     let origin = request.headers.get(ORIGIN).cloned();
     let refuse = |refusal: &Refusal| idempotency.face().render.render(refusal);
-    let identified = match identify(route, request, arguments) {
+    let rules = route.rules(idempotency.defaults());
+    if idempotency.engine().bypasses() {
+        let mut response = unguarded(&idempotency, &execution, &rules, body).await;
+        response.headers_mut().insert(cors::BYPASSED, HeaderValue::from_static("true"));
+        return response;
+    }
+    let identified = match identify(route, &rules, request, arguments) {
         Ok(Some(identified)) => identified,
         Ok(None) => {
             idempotency.engine().stats().count(Event::Unprotected);
-            let Some((_, slot)) = execution.transaction() else { return body.await };
-            let work = || async { recording::unrecorded(route, body.await).await };
-            let answer = idempotency.engine().execute_unguarded(execution.progress(), route.lease, slot, work).await;
-            return answer.unwrap_or_else(|refused| refuse(&refusal_of(&refused)));
+            return unguarded(&idempotency, &execution, &rules, body).await;
         }
         Err(refusal) => return refuse(&refusal),
     };
     let replayed_header = &idempotency.face().replayed_header;
-    let work = || async { recording::record(route, replayed_header, body.await).await };
+    let work = || async { recording::record(&rules, replayed_header, body.await).await };
     match idempotency.engine().execute(identified.call, work).await {
         Ok(Answer::Executed(response)) => response,
         Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
@@ -158,15 +163,28 @@ async fn handle(start: Start, body: Body) -> Response {
     }
 }
 
+/// Runs a request whose key nobody looks at.
+async fn unguarded(idempotency: &Idempotency, execution: &Execution, rules: &Rules, body: Body) -> Response {
+    let Some((_, slot)) = execution.transaction() else { return body.await };
+    let work = || async { recording::unrecorded(rules, body.await).await };
+    let answer = idempotency.engine().execute_unguarded(execution.progress(), rules.policy.lease, slot, work).await;
+    answer.unwrap_or_else(|refused| idempotency.face().render.render(&refusal_of(&refused)))
+}
+
 struct Identified {
     key: RecordKey,
     call: Call,
 }
 
 /// Which record this request belongs to, and what it has to match; `None` if it has no key and runs unprotected.
-fn identify(route: &Route, request: Request, arguments: Arguments) -> Result<Option<Identified>, Refusal> {
+fn identify(
+    route: &Route,
+    rules: &Rules,
+    request: Request,
+    arguments: Arguments,
+) -> Result<Option<Identified>, Refusal> {
     let Some(text) = key::find(route.key, &request, arguments.key)? else {
-        return match route.missing {
+        return match rules.missing {
             Missing::Execute => Ok(None),
             Missing::Refuse(status) => Err(Refusal::missing_key(route.key, status)),
         };
@@ -181,7 +199,7 @@ fn identify(route: &Route, request: Request, arguments: Arguments) -> Result<Opt
         }
     };
     let fingerprint = fingerprint(route, &request, key, arguments.fingerprint)?;
-    let call = request.execution.call(text, digester, key, fingerprint, route.policy());
+    let call = request.execution.call(text, digester, key, fingerprint, rules.policy);
     Ok(Some(Identified { key, call }))
 }
 

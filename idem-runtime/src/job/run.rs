@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -10,7 +11,8 @@ use super::value::{self, EndingOf};
 use super::{Done, JobCall, JobError, JobRefusal};
 use crate::Idempotency;
 use crate::engine::adopt::Adoptable;
-use crate::engine::{Answer, Finished};
+use crate::engine::{Answer, Ending, Finished};
+use crate::http::execution::Execution;
 use crate::http::transaction::{Transaction, Transactions};
 use crate::store::Writes;
 
@@ -164,9 +166,15 @@ pub(super) async fn owned<R: Send + 'static>(
     work: impl Future<Output = R> + Send + 'static,
     ending: EndingOf<R>,
 ) -> Result<Answer<R>, JobRefusal> {
-    let max_result = call.max_result();
-    let call = call.identify(idempotency)?;
+    let max_result = call.max_result(idempotency);
     let engine = Arc::clone(idempotency.engine());
+    if engine.bypasses() {
+        let bypassed = Bypassed::of(&call, idempotency);
+        let (progress, stats) = (Arc::clone(call.execution().progress()), Arc::clone(engine.stats()));
+        let work = async move { bypassed.run(work, |result| ending(result, max_result).0).await };
+        return Adoptable::new(work, progress, stats).await;
+    }
+    let call = call.identify(idempotency)?;
     let (progress, stats) = (Arc::clone(&call.progress), Arc::clone(engine.stats()));
     let guarded = async move {
         let work = || async move {
@@ -186,10 +194,41 @@ pub(super) async fn borrowing<R>(
     work: impl Future<Output = R>,
     ending: EndingOf<R>,
 ) -> Result<Answer<R>, JobRefusal> {
-    let max_result = call.max_result();
+    let max_result = call.max_result(idempotency);
+    if idempotency.engine().bypasses() {
+        return Bypassed::of(&call, idempotency).run(work, |result| ending(result, max_result).0).await;
+    }
     let call = call.identify(idempotency)?;
     let answer = idempotency.engine().execute_in_place(call, work, |result| ending(result, max_result).0).await;
     answer.map_err(JobRefusal::of)
+}
+
+/// A call whose key nobody looks at.
+struct Bypassed {
+    idempotency: Idempotency,
+    execution: Execution,
+    lease: Duration,
+}
+
+impl Bypassed {
+    fn of(call: &JobCall, idempotency: &Idempotency) -> Self {
+        Self { idempotency: idempotency.clone(), execution: call.execution(), lease: call.lease(idempotency) }
+    }
+
+    async fn run<R>(
+        self,
+        work: impl Future<Output = R>,
+        ending: impl FnOnce(&R) -> Ending,
+    ) -> Result<Answer<R>, JobRefusal> {
+        let Some((_, slot)) = self.execution.transaction() else { return Ok(Answer::Executed(work.await)) };
+        let work = || async {
+            let answer = work.await;
+            Finished { ending: ending(&answer), answer, writes: Writes::Keep }
+        };
+        let engine = self.idempotency.engine();
+        let answer = engine.execute_unguarded(self.execution.progress(), self.lease, slot, work).await;
+        answer.map(Answer::Executed).map_err(JobRefusal::of)
+    }
 }
 
 fn done<T: DeserializeOwned, E>(answer: Result<Answer<Result<T, E>>, JobRefusal>) -> Result<Done<T>, JobError<E>> {

@@ -37,6 +37,10 @@
 //! or a 422 of its own (axum's `Json` has a 422, say) writes one description for both. A parameter that comes from a type
 //! in `params(..)` cannot be seen, and would be described twice.
 //!
+//! The document is made without an [`Idempotency`](crate::Idempotency), so it does not know the application's
+//! [`Defaults`](crate::Defaults): of a route that leaves `missing` or `on_failure` out it says what this crate's own are.
+//! Where the application has others, its documented routes write them.
+//!
 //! # The other way round
 //!
 //! With `#[utoipa::path]` above, or within `#[cfg_attr(.., utoipa::path(..))]`, the operation is made without
@@ -86,7 +90,7 @@ impl IntoResponses for Refusals {
 }
 
 impl HasContract for Refusals {
-    const CONTRACT: Contract = Contract { on_failure: OnFailure::Keep, ..WITHOUT_OPTIONS };
+    const CONTRACT: Contract = Contract { on_failure: Some(OnFailure::Keep), ..WITHOUT_OPTIONS };
 }
 
 /// The header `Idempotency-Key`, for `params(..)`: required.
@@ -114,14 +118,14 @@ impl IntoParams for OptionalKeyHeader {
 }
 
 impl HasContract for OptionalKeyHeader {
-    const CONTRACT: Contract = Contract { missing: Missing::Execute, ..WITHOUT_OPTIONS };
+    const CONTRACT: Contract = Contract { missing: Some(Missing::Execute), ..WITHOUT_OPTIONS };
 }
 
 const WITHOUT_OPTIONS: Contract = Contract {
     key: KeySource::Header("idempotency-key"),
     scope: ScopeSource::None,
-    missing: Missing::Refuse(400),
-    on_failure: OnFailure::Retry,
+    missing: None,
+    on_failure: None,
     describe_key: true,
     describe_scope: true,
 };
