@@ -55,7 +55,7 @@ async fn i46_a_process_is_ready_while_its_store_only_replays() {
 }
 
 #[tokio::test]
-async fn a_process_that_stops_is_not_ready() {
+async fn what_runs_is_answered_when_the_process_stops() {
     let redis = RedisServer::start().await;
     let mut program = payments(&redis, "300ms").await;
     let request = Client::new().post(format!("http://{}/v1/payments", program.address));
