@@ -30,6 +30,7 @@
 //! | `preconditions` | no | `IfMatch`: 412 and 428 behind the replay; `Created`: 201 with `Location` and `ETag` |
 //! | `utoipa` | no | a handler with `#[utoipa::path]` documents its key and its refusals: `openapi`; for utoipa 6 |
 //! | `signal` | no | `shutdown_signal`: Ctrl-C and `SIGTERM` |
+//! | `metrics` | no | metrics, through the facade of the crate `metrics`: [guide::telemetry] |
 //! | `conformance` | no | the suite that judges a [`Store`] |
 //!
 //! # What is guaranteed
@@ -63,6 +64,7 @@ pub mod openapi;
 mod ready;
 mod shutdown;
 pub mod store;
+pub mod telemetry;
 
 pub use connect::ConnectError;
 pub use defaults::Defaults;
@@ -185,7 +187,7 @@ pub mod __private {
     pub use crate::engine::{InFlight, OnFailure};
     pub use crate::http::guarded::{Guarded, Request, open};
     pub use crate::http::key_value::{KeyValue, arguments};
-    pub use crate::http::route::{Content, KeySource, Missing, Recorded, Route, ScopeSource, milliseconds};
+    pub use crate::http::route::{Content, KeySource, Missing, Recorded, Route, ScopeSource, milliseconds, text};
     pub use crate::http::run::{Replayable, Run, run};
     pub use crate::http::state::{
         ProvidesIdempotency, body_argument, last_argument, leading_argument, state_provides_idempotency,

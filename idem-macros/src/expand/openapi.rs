@@ -85,7 +85,7 @@ fn contract_item(
     hidden: &TokenStream,
 ) -> TokenStream {
     let conditions: Vec<_> = attributes.iter().filter(|attribute| is_conditional(attribute)).collect();
-    let (key, scope) = (route::key(&policy.key), route::scope(&policy.scope));
+    let (key, scope) = (route::key(&policy.key, hidden), route::scope(&policy.scope, hidden));
     let missing = route::option(http.missing.map(|missing| route::missing(missing, hidden)));
     let on_failure = route::option(policy.on_failure.map(|on_failure| route::on_failure(on_failure, hidden)));
     quote_spanned! {own()=>

@@ -23,8 +23,12 @@ where
                 operation: ::core::option::Option::None,
                 ttl: ::idem_runtime::__private::milliseconds(3600000),
                 lease: ::core::option::Option::None,
-                key: ::idem_runtime::__private::KeySource::Path("id"),
-                scope: ::idem_runtime::__private::ScopeSource::Header("x-tenant"),
+                key: ::idem_runtime::__private::KeySource::Path(
+                    ::idem_runtime::__private::text("id"),
+                ),
+                scope: ::idem_runtime::__private::ScopeSource::Header(
+                    ::idem_runtime::__private::text("x-tenant"),
+                ),
                 missing: ::core::option::Option::Some(
                     ::idem_runtime::__private::Missing::Refuse(404),
                 ),

@@ -30,7 +30,9 @@ pub(crate) async fn pay(
                         operation: ::core::option::Option::None,
                         ttl: ::idem_runtime::__private::milliseconds(3600000),
                         lease: ::core::option::Option::None,
-                        key: ::idem_runtime::__private::KeySource::Body("/order/id"),
+                        key: ::idem_runtime::__private::KeySource::Body(
+                            ::idem_runtime::__private::text("/order/id"),
+                        ),
                         scope: ::idem_runtime::__private::ScopeSource::None,
                         missing: ::core::option::Option::Some(
                             ::idem_runtime::__private::Missing::Execute,

@@ -6,21 +6,24 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ORIGIN};
 use http::{HeaderValue, StatusCode};
+use tracing::Instrument as _;
 
 use super::execution::Execution;
 use super::guarded::Request;
 use super::key_value::Arguments;
 use super::refusal::{Refusal, RefusalCode};
-use super::route::{Content, Missing, Route, Rules};
+use super::route::{Content, Guard, Missing, Route, Rules};
 use super::{content, cors, key, message, recording};
 use crate::Idempotency;
 use crate::digest::{Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
-use crate::engine::{Answer, Call, Refused, UnavailableBecause};
+use crate::engine::{Answer, Call, Finished, Refused, UnavailableBecause};
+use crate::telemetry::{Operation, Outcome, Seen};
 
 /// The response of a guarded handler whose own return type is `R`.
 pub struct Replayable<R> {
@@ -48,7 +51,7 @@ pub fn run<F: Future>(
     body: F,
     respond: fn(F::Output) -> Response,
 ) -> Run<F> {
-    let start = Start { route, request, arguments };
+    let start = Start { route: Guard::Static(route), request, arguments };
     Run { state: State::Ready(Some(Ready { start, respond, body })) }
 }
 
@@ -75,15 +78,15 @@ struct Ready<F: Future> {
     body: F,
 }
 
-struct Start {
-    route: &'static Route,
-    request: Request,
-    arguments: Arguments,
+pub(super) struct Start {
+    pub(super) route: Guard,
+    pub(super) request: Request,
+    pub(super) arguments: Arguments,
 }
 
 /// A handler's body with its type erased: everything behind it is compiled once and not once per handler, which is
 /// worth more than the one allocation.
-type Body = Pin<Box<dyn Future<Output = Response> + Send>>;
+pub(super) type Body = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 impl<F: Future> std::fmt::Debug for Run<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -121,86 +124,127 @@ where
 fn adoptable(start: Start, body: Body) -> Adoptable<Response> {
     let progress = Arc::clone(start.request.execution.progress());
     let stats = Arc::clone(start.request.idempotency.engine().stats());
-    Adoptable::new(handle(start, body), progress, stats)
+    let seen = see(&start);
+    let span = seen.span();
+    Adoptable::new(handle(start, body, seen).instrument(span), progress, stats)
 }
 
-async fn handle(start: Start, body: Body) -> Response {
-    let Start { route, request, arguments } = start;
-    let idempotency = request.idempotency.clone();
-    let execution = request.execution.clone();
-    let origin = request.headers.get(ORIGIN).cloned();
-    let refuse = |refusal: &Refusal| idempotency.face().render.render(refusal);
-    let rules = route.rules(idempotency.defaults());
+fn see(start: &Start) -> Seen {
+    let Start { route, request, .. } = start;
+    let matched_path = request.matched_path.as_ref().map(MatchedPath::as_str);
+    let operation = Operation::of_route(route, &request.method, matched_path);
+    let engine = request.idempotency.engine();
+    Seen::new(operation, engine.store().name(), engine.stats().meters())
+}
+
+async fn handle(start: Start, body: Body, seen: Seen) -> Response {
+    let idempotency = start.request.idempotency.clone();
+    let execution = start.request.execution.clone();
+    let rules = start.route.rules(idempotency.defaults());
     if idempotency.engine().bypasses() {
-        let mut response = unguarded(&idempotency, &execution, &rules, body).await;
+        let mut response = unguarded(&idempotency, &execution, &rules, body, &seen, Outcome::Bypassed).await;
         response.headers_mut().insert(cors::BYPASSED, HeaderValue::from_static("true"));
         return response;
     }
-    let identified = match identify(route, &rules, request, arguments) {
+    let identified = match identify(start, &rules) {
         Ok(Some(identified)) => identified,
         Ok(None) => {
             idempotency.engine().stats().count(Event::Unprotected);
-            return unguarded(&idempotency, &execution, &rules, body).await;
+            return unguarded(&idempotency, &execution, &rules, body, &seen, Outcome::Unprotected).await;
         }
-        Err(refusal) => return refuse(&refusal),
+        Err(refusal) => return refuse(&idempotency, &seen, &refusal),
     };
     let replayed_header = &idempotency.face().replayed_header;
     let work = || async { recording::record(&rules, replayed_header, body.await).await };
-    match idempotency.engine().execute(identified.call, work).await {
-        Ok(Answer::Executed(response)) => response,
-        Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
-            Ok(mut response) => {
-                mark_replayed(route, replayed_header.clone(), &mut response);
-                cors::keep_to(origin.as_ref(), response.headers_mut());
-                response
-            }
-            Err(error) => {
-                tracing::error!(key = %identified.key, %error, "a record cannot be replayed");
-                refuse(&Refusal::new(RefusalCode::StoreUnavailable))
-            }
-        },
-        Err(refused) => refuse(&refusal_of(&refused)),
-    }
+    identified.execute(&seen, work).await.unwrap_or_else(|instead| instead)
 }
 
 /// Runs a request whose key nobody looks at.
-async fn unguarded(idempotency: &Idempotency, execution: &Execution, rules: &Rules, body: Body) -> Response {
-    let Some((_, slot)) = execution.transaction() else { return body.await };
+async fn unguarded(
+    idempotency: &Idempotency,
+    execution: &Execution,
+    rules: &Rules,
+    body: Body,
+    seen: &Seen,
+    outcome: Outcome,
+) -> Response {
+    let Some((_, slot)) = execution.transaction() else {
+        let response = body.await;
+        seen.end(outcome);
+        return response;
+    };
     let work = || async { recording::unrecorded(rules, body.await).await };
     let answer = idempotency.engine().execute_unguarded(execution.progress(), rules.policy.lease, slot, work).await;
-    answer.unwrap_or_else(|refused| idempotency.face().render.render(&refusal_of(&refused)))
+    seen.end(outcome);
+    answer.unwrap_or_else(|refused| refuse(idempotency, seen, &refusal_of(&refused)))
 }
 
-struct Identified {
+pub(super) fn refuse(idempotency: &Idempotency, seen: &Seen, refusal: &Refusal) -> Response {
+    seen.end(Outcome::of_refusal(refusal.code()));
+    idempotency.face().render.render(refusal)
+}
+
+/// A request whose record is known.
+pub(super) struct Identified {
+    route: Guard,
+    idempotency: Idempotency,
+    origin: Option<HeaderValue>,
     key: RecordKey,
     call: Call,
 }
 
+impl Identified {
+    /// What `work` comes to, if it runs here and now; or the response instead of it: a replay, or a refusal.
+    pub(super) async fn execute<T, F>(self, seen: &Seen, work: impl FnOnce() -> F) -> Result<T, Response>
+    where
+        F: Future<Output = Finished<T>>,
+    {
+        let Self { route, idempotency, origin, key, call } = self;
+        seen.identified(key);
+        let answer = idempotency.engine().execute(call, work).await;
+        seen.end(Outcome::of(&answer));
+        match answer {
+            Ok(Answer::Executed(answer)) => Ok(answer),
+            Ok(Answer::Replay { head, body }) => Err(match message::decode(&head, body) {
+                Ok(mut response) => {
+                    mark_replayed(&route, idempotency.face().replayed_header.clone(), &mut response);
+                    cors::keep_to(origin.as_ref(), response.headers_mut());
+                    response
+                }
+                Err(error) => {
+                    tracing::error!(%key, %error, "a record cannot be replayed");
+                    refuse(&idempotency, seen, &Refusal::new(RefusalCode::StoreUnavailable))
+                }
+            }),
+            Err(refused) => Err(refuse(&idempotency, seen, &refusal_of(&refused))),
+        }
+    }
+}
+
 /// Which record this request belongs to, and what it has to match; `None` if it has no key and runs unprotected.
-fn identify(
-    route: &Route,
-    rules: &Rules,
-    request: Request,
-    arguments: Arguments,
-) -> Result<Option<Identified>, Refusal> {
-    let Some(text) = key::find(route.key, &request, arguments.key)? else {
+pub(super) fn identify(start: Start, rules: &Rules) -> Result<Option<Identified>, Refusal> {
+    let Start { route, request, arguments } = start;
+    let Some(text) = key::find(&route.key, &request, arguments.key)? else {
         return match rules.missing {
             Missing::Execute => Ok(None),
-            Missing::Refuse(status) => Err(Refusal::missing_key(route.key, status)),
+            Missing::Refuse(status) => Err(Refusal::missing_key(&route.key, status)),
         };
     };
-    let scope = key::find_scope(route.scope, &request, arguments.scope)?;
+    let scope = key::find_scope(&route.scope, &request, arguments.scope)?;
+    let key = record_key(&route, &request, scope.as_deref(), &text);
+    let fingerprint = fingerprint(&route, &request, key, arguments.fingerprint)?;
+    let Request { idempotency, execution, mut headers, .. } = request;
+    let call = execution.call(text, idempotency.digester(), key, fingerprint, rules.policy);
+    Ok(Some(Identified { origin: headers.remove(ORIGIN), route, idempotency, key, call }))
+}
+
+fn record_key(route: &Route, request: &Request, scope: Option<&str>, text: &str) -> RecordKey {
     let digester = request.idempotency.digester();
-    let key = match route.operation {
-        Some(operation) => digester.record_key(&[operation], scope.as_deref(), &text),
-        None => {
-            let path = request.matched_path.as_ref().map_or_else(|| request.uri.path(), |path| path.as_str());
-            digester.record_key(&[request.method.as_str(), path], scope.as_deref(), &text)
-        }
-    };
-    let fingerprint = fingerprint(route, &request, key, arguments.fingerprint)?;
-    let call = request.execution.call(text, digester, key, fingerprint, rules.policy);
-    Ok(Some(Identified { key, call }))
+    if let Some(operation) = &route.operation {
+        return digester.record_key(&[&**operation], scope, text);
+    }
+    let path = request.matched_path.as_ref().map_or_else(|| request.uri.path(), |path| path.as_str());
+    digester.record_key(&[request.method.as_str(), path], scope, text)
 }
 
 fn fingerprint(

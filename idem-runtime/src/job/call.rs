@@ -88,6 +88,10 @@ impl JobCall {
         self.execution.clone()
     }
 
+    pub(super) const fn operation(&self) -> &'static str {
+        self.job.operation
+    }
+
     pub(super) fn max_result(&self, idempotency: &Idempotency) -> usize {
         self.job.max_result.unwrap_or(idempotency.defaults().of_max_response())
     }
