@@ -34,6 +34,10 @@ What was really charged, and what happened to the requests:
 
   curl http://{address}/v1/payments
   curl http://{address}/v1/counts
+
+And what an operator sees of it (a dashboard and alert rules are in examples/payments):
+
+  curl http://{address}/metrics
 "#
     );
 }
