@@ -177,7 +177,7 @@ pub mod __private {
     pub use crate::engine::{InFlight, OnFailure};
     pub use crate::http::guarded::{Guarded, Request, open};
     pub use crate::http::key_value::{KeyValue, arguments};
-    pub use crate::http::route::{Content, KeySource, Missing, Recorded, Route, ScopeSource, milliseconds};
+    pub use crate::http::route::{Content, KeySource, Missing, Recorded, Route, ScopeSource, milliseconds, text};
     pub use crate::http::run::{Replayable, Run, run};
     pub use crate::http::state::{
         ProvidesIdempotency, body_argument, last_argument, leading_argument, state_provides_idempotency,

@@ -85,7 +85,7 @@ fn contract_item(
     hidden: &TokenStream,
 ) -> TokenStream {
     let conditions: Vec<_> = attributes.iter().filter(|attribute| is_conditional(attribute)).collect();
-    let (key, scope) = (route::key(&policy.key), route::scope(&policy.scope));
+    let (key, scope) = (route::key(&policy.key, hidden), route::scope(&policy.scope, hidden));
     let (missing, on_failure) = (route::missing(http.missing), route::on_failure(policy.on_failure));
     quote_spanned! {own()=>
         #(#conditions)*

@@ -12,9 +12,9 @@ use crate::model::{
 /// An expression for the `&'static Route`.
 pub(super) fn route(policy: &Policy, http: &Http, hidden: &TokenStream) -> TokenStream {
     let own = own();
-    let operation = option(policy.operation.as_ref());
+    let operation = option(policy.operation.as_ref().map(|name| text(name, hidden)));
     let (ttl, lease) = (duration(policy.ttl, hidden), duration(policy.lease, hidden));
-    let (key, scope, missing) = (key(&policy.key), scope(&policy.scope), missing(http.missing));
+    let (key, scope, missing) = (key(&policy.key, hidden), scope(&policy.scope, hidden), missing(http.missing));
     let replay_status = option(http.replay_status.map(Literal::u16_unsuffixed));
     let record = match &http.record {
         Record::Success => quote_spanned!(own=> Success),
@@ -52,23 +52,28 @@ pub(super) fn route(policy: &Policy, http: &Http, hidden: &TokenStream) -> Token
 }
 
 /// The variant of `KeySource`.
-pub(super) fn key(key: &Key) -> TokenStream {
+pub(super) fn key(key: &Key, hidden: &TokenStream) -> TokenStream {
     let own = own();
-    match key {
-        Key::Source(Source::Header(name)) => quote_spanned!(own=> Header(#name)),
-        Key::Source(Source::Path(name)) => quote_spanned!(own=> Path(#name)),
-        Key::Source(Source::Query(name)) => quote_spanned!(own=> Query(#name)),
-        Key::Source(Source::Body(pointer)) => quote_spanned!(own=> Body(#pointer)),
-        Key::Expression(_) => quote_spanned!(own=> Arguments),
-    }
+    let (variant, name) = match key {
+        Key::Source(Source::Header(name)) => (quote_spanned!(own=> Header), name),
+        Key::Source(Source::Path(name)) => (quote_spanned!(own=> Path), name),
+        Key::Source(Source::Query(name)) => (quote_spanned!(own=> Query), name),
+        Key::Source(Source::Body(pointer)) => (quote_spanned!(own=> Body), pointer),
+        Key::Expression(_) => return quote_spanned!(own=> Arguments),
+    };
+    let name = text(name, hidden);
+    quote_spanned!(own=> #variant(#name))
 }
 
 /// The variant of `ScopeSource`.
-pub(super) fn scope(scope: &Scope) -> TokenStream {
+pub(super) fn scope(scope: &Scope, hidden: &TokenStream) -> TokenStream {
     let own = own();
     match scope {
         Scope::None => quote_spanned!(own=> None),
-        Scope::Header(name) => quote_spanned!(own=> Header(#name)),
+        Scope::Header(name) => {
+            let name = text(name, hidden);
+            quote_spanned!(own=> Header(#name))
+        }
         Scope::Expression(_) => quote_spanned!(own=> Arguments),
     }
 }
@@ -110,6 +115,10 @@ fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
         Some(value) => quote_spanned!(own=> ::core::option::Option::Some(#value)),
         None => quote_spanned!(own=> ::core::option::Option::None),
     }
+}
+
+fn text(text: &str, hidden: &TokenStream) -> TokenStream {
+    quote_spanned!(own()=> #hidden::text(#text))
 }
 
 pub(super) fn duration(milliseconds: u64, hidden: &TokenStream) -> TokenStream {

@@ -40,7 +40,9 @@ async fn create(
             ::idem_runtime::__private::run(
                 {
                     static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
-                        operation: ::core::option::Option::Some("orders/create"),
+                        operation: ::core::option::Option::Some(
+                            ::idem_runtime::__private::text("orders/create"),
+                        ),
                         ttl: ::idem_runtime::__private::milliseconds(5400000),
                         lease: ::idem_runtime::__private::milliseconds(10000),
                         key: ::idem_runtime::__private::KeySource::Arguments,

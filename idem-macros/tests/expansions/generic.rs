@@ -23,8 +23,12 @@ where
                 operation: ::core::option::Option::None,
                 ttl: ::idem_runtime::__private::milliseconds(3600000),
                 lease: ::idem_runtime::__private::milliseconds(30000),
-                key: ::idem_runtime::__private::KeySource::Path("id"),
-                scope: ::idem_runtime::__private::ScopeSource::Header("x-tenant"),
+                key: ::idem_runtime::__private::KeySource::Path(
+                    ::idem_runtime::__private::text("id"),
+                ),
+                scope: ::idem_runtime::__private::ScopeSource::Header(
+                    ::idem_runtime::__private::text("x-tenant"),
+                ),
                 missing: ::idem_runtime::__private::Missing::Refuse(404),
                 replay_status: ::core::option::Option::None,
                 record: ::idem_runtime::__private::Recorded::Final,

@@ -14,7 +14,7 @@ pub async fn ping(
                         ttl: crate::runtime::__private::milliseconds(86400000),
                         lease: crate::runtime::__private::milliseconds(30000),
                         key: crate::runtime::__private::KeySource::Header(
-                            "idempotency-key",
+                            crate::runtime::__private::text("idempotency-key"),
                         ),
                         scope: crate::runtime::__private::ScopeSource::None,
                         missing: crate::runtime::__private::Missing::Refuse(400),

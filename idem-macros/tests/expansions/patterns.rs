@@ -30,7 +30,9 @@ pub(crate) async fn pay(
                         operation: ::core::option::Option::None,
                         ttl: ::idem_runtime::__private::milliseconds(3600000),
                         lease: ::idem_runtime::__private::milliseconds(30000),
-                        key: ::idem_runtime::__private::KeySource::Body("/order/id"),
+                        key: ::idem_runtime::__private::KeySource::Body(
+                            ::idem_runtime::__private::text("/order/id"),
+                        ),
                         scope: ::idem_runtime::__private::ScopeSource::None,
                         missing: ::idem_runtime::__private::Missing::Execute,
                         replay_status: ::core::option::Option::None,

@@ -19,7 +19,7 @@ async fn pay(
                         ttl: ::idem_runtime::__private::milliseconds(3600000),
                         lease: ::idem_runtime::__private::milliseconds(30000),
                         key: ::idem_runtime::__private::KeySource::Header(
-                            "idempotency-key",
+                            ::idem_runtime::__private::text("idempotency-key"),
                         ),
                         scope: ::idem_runtime::__private::ScopeSource::None,
                         missing: ::idem_runtime::__private::Missing::Refuse(400),

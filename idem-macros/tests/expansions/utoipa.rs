@@ -29,10 +29,10 @@ pub async fn create(
                         ttl: crate::runtime::__private::milliseconds(3600000),
                         lease: crate::runtime::__private::milliseconds(30000),
                         key: crate::runtime::__private::KeySource::Header(
-                            "idempotency-key",
+                            crate::runtime::__private::text("idempotency-key"),
                         ),
                         scope: crate::runtime::__private::ScopeSource::Header(
-                            "x-tenant",
+                            crate::runtime::__private::text("x-tenant"),
                         ),
                         missing: crate::runtime::__private::Missing::Refuse(428),
                         replay_status: ::core::option::Option::None,
@@ -66,8 +66,12 @@ struct __idempotency_create;
 #[cfg(feature = "server")]
 impl crate::runtime::__private::openapi::HasContract for __idempotency_create {
     const CONTRACT: crate::runtime::__private::openapi::Contract = crate::runtime::__private::openapi::Contract {
-        key: crate::runtime::__private::KeySource::Header("idempotency-key"),
-        scope: crate::runtime::__private::ScopeSource::Header("x-tenant"),
+        key: crate::runtime::__private::KeySource::Header(
+            crate::runtime::__private::text("idempotency-key"),
+        ),
+        scope: crate::runtime::__private::ScopeSource::Header(
+            crate::runtime::__private::text("x-tenant"),
+        ),
         missing: crate::runtime::__private::Missing::Refuse(428),
         on_failure: crate::runtime::__private::OnFailure::Keep,
         describe_key: true,

@@ -9,7 +9,7 @@ use super::route::{KeySource, ScopeSource};
 
 /// The key, or `None` if the request has none.
 pub(super) fn find(
-    source: KeySource,
+    source: &KeySource,
     request: &Request,
     from_arguments: Option<String>,
 ) -> Result<Option<String>, Refusal> {
@@ -31,7 +31,7 @@ pub(super) fn find(
         }
         KeySource::Query(name) => {
             let query = request.uri.query().unwrap_or_default();
-            let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(param, _)| param == name);
+            let mut values = form_urlencoded::parse(query.as_bytes()).filter(|(param, _)| param == &**name);
             match (values.next(), values.next()) {
                 (None, _) => Ok(None),
                 (Some((_, value)), None) => checked(&format!("the query parameter `{name}`"), &value),
@@ -62,7 +62,7 @@ pub(super) fn find(
 
 /// The scope. One that is asked for and not there is refused: a shared one would be somebody else's.
 pub(super) fn find_scope(
-    source: ScopeSource,
+    source: &ScopeSource,
     request: &Request,
     from_arguments: Option<String>,
 ) -> Result<Option<String>, Refusal> {

@@ -1,5 +1,8 @@
 //! What an attribute says, as the expansion hands it over.
 
+use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::Arc;
 use std::time::Duration;
 
 use http::response::Parts;
@@ -12,11 +15,17 @@ pub const fn milliseconds(milliseconds: u64) -> Duration {
     Duration::from_millis(milliseconds)
 }
 
-/// One annotated handler.
+/// A name of a route: a literal in what is expanded, and a value where a route is made at run time.
+#[must_use]
+pub const fn text(text: &'static str) -> Cow<'static, str> {
+    Cow::Borrowed(text)
+}
+
+/// How the requests of one annotated handler are guarded, or of all routes that a layer is around.
 #[derive(Debug)]
 pub struct Route {
     /// The operation's name; without one, method and matched route.
-    pub operation: Option<&'static str>,
+    pub operation: Option<Cow<'static, str>>,
     /// How long the recorded response is replayed.
     pub ttl: Duration,
     /// How long a claim outlives the last sign of life of its owner.
@@ -47,28 +56,47 @@ impl Route {
     }
 }
 
+/// The route of a request: one that an attribute describes, or one that an application has made.
+#[derive(Clone, Debug)]
+pub(crate) enum Guard {
+    Static(&'static Route),
+    #[allow(dead_code, reason = "for a layer")]
+    Shared(Arc<Route>),
+}
+
+impl Deref for Guard {
+    type Target = Route;
+
+    fn deref(&self) -> &Route {
+        match self {
+            Self::Static(route) => route,
+            Self::Shared(route) => route,
+        }
+    }
+}
+
 /// Where the key comes from.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum KeySource {
     /// A header, by its lower-case name.
-    Header(&'static str),
+    Header(Cow<'static, str>),
     /// A parameter of the path.
-    Path(&'static str),
+    Path(Cow<'static, str>),
     /// A parameter of the query.
-    Query(&'static str),
+    Query(Cow<'static, str>),
     /// A JSON pointer (RFC 6901) into the body.
-    Body(&'static str),
+    Body(Cow<'static, str>),
     /// An expression over the handler's arguments.
     Arguments,
 }
 
 /// Whose key it is.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub enum ScopeSource {
     /// Everybody's.
     None,
     /// A header, by its lower-case name.
-    Header(&'static str),
+    Header(Cow<'static, str>),
     /// An expression over the handler's arguments.
     Arguments,
 }

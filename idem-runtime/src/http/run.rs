@@ -15,12 +15,13 @@ use tracing::Instrument as _;
 use super::guarded::Request;
 use super::key_value::Arguments;
 use super::refusal::{Refusal, RefusalCode};
-use super::route::{Content, Missing, Route};
+use super::route::{Content, Guard, Missing, Route};
 use super::{content, cors, key, message, recording};
+use crate::Idempotency;
 use crate::digest::{Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
-use crate::engine::{Answer, Call, Refused, UnavailableBecause};
+use crate::engine::{Answer, Call, Finished, Refused, UnavailableBecause};
 use crate::telemetry::{Operation, Outcome, Seen};
 
 /// The response of a guarded handler whose own return type is `R`.
@@ -49,7 +50,7 @@ pub fn run<F: Future>(
     body: F,
     respond: fn(F::Output) -> Response,
 ) -> Run<F> {
-    let start = Start { route, request, arguments };
+    let start = Start { route: Guard::Static(route), request, arguments };
     Run { state: State::Ready(Some(Ready { start, respond, body })) }
 }
 
@@ -76,15 +77,15 @@ struct Ready<F: Future> {
     body: F,
 }
 
-struct Start {
-    route: &'static Route,
-    request: Request,
-    arguments: Arguments,
+pub(super) struct Start {
+    pub(super) route: Guard,
+    pub(super) request: Request,
+    pub(super) arguments: Arguments,
 }
 
 /// A handler's body with its type erased: everything behind it is compiled once and not once per handler, which is
 /// worth more than the one allocation.
-type Body = Pin<Box<dyn Future<Output = Response> + Send>>;
+pub(super) type Body = Pin<Box<dyn Future<Output = Response> + Send>>;
 
 impl<F: Future> std::fmt::Debug for Run<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -136,15 +137,10 @@ fn see(start: &Start) -> Seen {
 }
 
 async fn handle(start: Start, body: Body, seen: Seen) -> Response {
-    let Start { route, request, arguments } = start;
-    let idempotency = request.idempotency.clone();
-    let execution = request.execution.clone();
-    let origin = request.headers.get(ORIGIN).cloned();
-    let refuse = |refusal: &Refusal| {
-        seen.end(Outcome::of_refusal(refusal.code()));
-        idempotency.face().render.render(refusal)
-    };
-    let identified = match identify(route, request, arguments) {
+    let idempotency = start.request.idempotency.clone();
+    let execution = start.request.execution.clone();
+    let route = start.route.clone();
+    let identified = match identify(start) {
         Ok(Some(identified)) => identified,
         Ok(None) => {
             idempotency.engine().stats().count(Event::Unprotected);
@@ -153,60 +149,84 @@ async fn handle(start: Start, body: Body, seen: Seen) -> Response {
                 seen.end(Outcome::Unprotected);
                 return response;
             };
-            let work = || async { recording::unrecorded(route, body.await).await };
+            let work = || async { recording::unrecorded(&route, body.await).await };
             let answer = idempotency.engine().execute_unguarded(execution.progress(), route.lease, slot, work).await;
             seen.end(Outcome::Unprotected);
-            return answer.unwrap_or_else(|refused| refuse(&refusal_of(&refused)));
+            return answer.unwrap_or_else(|refused| refuse(&idempotency, &seen, &refusal_of(&refused)));
         }
-        Err(refusal) => return refuse(&refusal),
+        Err(refusal) => return refuse(&idempotency, &seen, &refusal),
     };
     let replayed_header = &idempotency.face().replayed_header;
-    let work = || async { recording::record(route, replayed_header, body.await).await };
-    seen.identified(identified.key);
-    let answer = idempotency.engine().execute(identified.call, work).await;
-    seen.end(Outcome::of(&answer));
-    match answer {
-        Ok(Answer::Executed(response)) => response,
-        Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
-            Ok(mut response) => {
-                mark_replayed(route, replayed_header.clone(), &mut response);
-                cors::keep_to(origin.as_ref(), response.headers_mut());
-                response
-            }
-            Err(error) => {
-                tracing::error!(key = %identified.key, %error, "a record cannot be replayed");
-                refuse(&Refusal::new(RefusalCode::StoreUnavailable))
-            }
-        },
-        Err(refused) => refuse(&refusal_of(&refused)),
-    }
+    let work = || async { recording::record(&route, replayed_header, body.await).await };
+    identified.execute(&seen, work).await.unwrap_or_else(|instead| instead)
 }
 
-struct Identified {
+pub(super) fn refuse(idempotency: &Idempotency, seen: &Seen, refusal: &Refusal) -> Response {
+    seen.end(Outcome::of_refusal(refusal.code()));
+    idempotency.face().render.render(refusal)
+}
+
+/// A request whose record is known.
+pub(super) struct Identified {
+    route: Guard,
+    idempotency: Idempotency,
+    origin: Option<HeaderValue>,
     key: RecordKey,
     call: Call,
 }
 
+impl Identified {
+    /// What `work` comes to, if it runs here and now; or the response instead of it: a replay, or a refusal.
+    pub(super) async fn execute<T, F>(self, seen: &Seen, work: impl FnOnce() -> F) -> Result<T, Response>
+    where
+        F: Future<Output = Finished<T>>,
+    {
+        let Self { route, idempotency, origin, key, call } = self;
+        seen.identified(key);
+        let answer = idempotency.engine().execute(call, work).await;
+        seen.end(Outcome::of(&answer));
+        match answer {
+            Ok(Answer::Executed(answer)) => Ok(answer),
+            Ok(Answer::Replay { head, body }) => Err(match message::decode(&head, body) {
+                Ok(mut response) => {
+                    mark_replayed(&route, idempotency.face().replayed_header.clone(), &mut response);
+                    cors::keep_to(origin.as_ref(), response.headers_mut());
+                    response
+                }
+                Err(error) => {
+                    tracing::error!(%key, %error, "a record cannot be replayed");
+                    refuse(&idempotency, seen, &Refusal::new(RefusalCode::StoreUnavailable))
+                }
+            }),
+            Err(refused) => Err(refuse(&idempotency, seen, &refusal_of(&refused))),
+        }
+    }
+}
+
 /// Which record this request belongs to, and what it has to match; `None` if it has no key and runs unprotected.
-fn identify(route: &Route, request: Request, arguments: Arguments) -> Result<Option<Identified>, Refusal> {
-    let Some(text) = key::find(route.key, &request, arguments.key)? else {
+pub(super) fn identify(start: Start) -> Result<Option<Identified>, Refusal> {
+    let Start { route, request, arguments } = start;
+    let Some(text) = key::find(&route.key, &request, arguments.key)? else {
         return match route.missing {
             Missing::Execute => Ok(None),
-            Missing::Refuse(status) => Err(Refusal::missing_key(route.key, status)),
+            Missing::Refuse(status) => Err(Refusal::missing_key(&route.key, status)),
         };
     };
-    let scope = key::find_scope(route.scope, &request, arguments.scope)?;
+    let scope = key::find_scope(&route.scope, &request, arguments.scope)?;
+    let key = record_key(&route, &request, scope.as_deref(), &text);
+    let fingerprint = fingerprint(&route, &request, key, arguments.fingerprint)?;
+    let Request { idempotency, execution, mut headers, .. } = request;
+    let call = execution.call(text, idempotency.digester(), key, fingerprint, route.policy());
+    Ok(Some(Identified { origin: headers.remove(ORIGIN), route, idempotency, key, call }))
+}
+
+fn record_key(route: &Route, request: &Request, scope: Option<&str>, text: &str) -> RecordKey {
     let digester = request.idempotency.digester();
-    let key = match route.operation {
-        Some(operation) => digester.record_key(&[operation], scope.as_deref(), &text),
-        None => {
-            let path = request.matched_path.as_ref().map_or_else(|| request.uri.path(), |path| path.as_str());
-            digester.record_key(&[request.method.as_str(), path], scope.as_deref(), &text)
-        }
-    };
-    let fingerprint = fingerprint(route, &request, key, arguments.fingerprint)?;
-    let call = request.execution.call(text, digester, key, fingerprint, route.policy());
-    Ok(Some(Identified { key, call }))
+    if let Some(operation) = &route.operation {
+        return digester.record_key(&[&**operation], scope, text);
+    }
+    let path = request.matched_path.as_ref().map_or_else(|| request.uri.path(), |path| path.as_str());
+    digester.record_key(&[request.method.as_str(), path], scope, text)
 }
 
 fn fingerprint(

@@ -14,7 +14,7 @@ use crate::engine::OnFailure;
 use crate::http::route::{KeySource, Missing, ScopeSource};
 
 /// What a client of one route has to know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Contract {
     /// Where the key comes from.
     pub key: KeySource,
@@ -71,15 +71,15 @@ impl Contract {
         if self.describe_key {
             // 1 to 255 bytes of visible ASCII: `key_header::check`.
             let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
-            let parameter = match self.key {
+            let parameter = match &self.key {
                 KeySource::Header(name) => Some((as_written(name), ParameterIn::Header)),
-                KeySource::Query(name) => Some((name.to_owned(), ParameterIn::Query)),
+                KeySource::Query(name) => Some((name.clone().into_owned(), ParameterIn::Query)),
                 KeySource::Path(_) | KeySource::Body(_) | KeySource::Arguments => None,
             };
             parameters.extend(parameter.map(|(name, place)| parameter_of(name, place, required.clone(), KEY, text)));
         }
         if self.describe_scope
-            && let ScopeSource::Header(name) = self.scope
+            && let ScopeSource::Header(name) = &self.scope
         {
             let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
             parameters.push(parameter_of(as_written(name), ParameterIn::Header, required, SCOPE, text));
@@ -95,7 +95,7 @@ impl Contract {
     /// The codes of each status. Not `misconfigured`, which is a mistake of the server's that nobody builds upon.
     fn refusals(&self) -> BTreeMap<u16, Vec<RefusalCode>> {
         let mut codes = Vec::new();
-        match (self.missing, self.key) {
+        match (self.missing, &self.key) {
             (
                 Missing::Refuse(status),
                 KeySource::Header(_) | KeySource::Query(_) | KeySource::Body(_) | KeySource::Arguments,
@@ -107,7 +107,7 @@ impl Contract {
         }
         let mut add = |code: RefusalCode| codes.push((crate::Refusal::from(code).status().as_u16(), code));
         add(RefusalCode::InvalidKey);
-        match self.scope {
+        match &self.scope {
             ScopeSource::None => {}
             ScopeSource::Header(_) => {
                 [RefusalCode::MissingScope, RefusalCode::InvalidScope].into_iter().for_each(&mut add)
@@ -165,7 +165,7 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: Contract = super::super::WITHOUT_OPTIONS;
+    const PLAIN: Contract = super::super::without_options(Missing::Refuse(400), OnFailure::Retry);
 
     #[track_caller]
     fn refuses(contract: Contract, expected: &[(u16, &[RefusalCode])]) {
@@ -191,14 +191,14 @@ mod tests {
             missing(Missing::Refuse(409)),
             &[(400, &[InvalidKey]), (409, &[MissingKey, InProgress, ResponseNotKept]), REUSED, UNAVAILABLE],
         );
-        let path = Contract { key: KeySource::Path("id"), ..PLAIN };
+        let path = Contract { key: KeySource::Path("id".into()), ..PLAIN };
         refuses(path, &[(400, &[InvalidKey]), CONFLICT, REUSED, UNAVAILABLE]);
         let keep = Contract { on_failure: OnFailure::Keep, ..PLAIN };
         let conflict = (409, &[InProgress, OutcomeUnknown, ResponseNotKept][..]);
         refuses(keep, &[(400, &[MissingKey, InvalidKey]), conflict, REUSED, UNAVAILABLE]);
         let scoped = |scope| Contract { scope, ..PLAIN };
         refuses(
-            scoped(ScopeSource::Header("x-tenant")),
+            scoped(ScopeSource::Header("x-tenant".into())),
             &[(400, &[MissingKey, InvalidKey, MissingScope, InvalidScope]), CONFLICT, REUSED, UNAVAILABLE],
         );
         refuses(

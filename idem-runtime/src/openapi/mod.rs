@@ -71,7 +71,7 @@ use utoipa::{IntoParams, IntoResponses};
 
 use self::contract::{Contract, HasContract};
 use crate::engine::OnFailure;
-use crate::http::route::{KeySource, Missing, ScopeSource};
+use crate::http::route::{KeySource, Missing, ScopeSource, text};
 
 /// The refusals of a route with the key in a header, for `responses(..)`: 400, 409, 422 and 503.
 ///
@@ -86,7 +86,7 @@ impl IntoResponses for Refusals {
 }
 
 impl HasContract for Refusals {
-    const CONTRACT: Contract = Contract { on_failure: OnFailure::Keep, ..WITHOUT_OPTIONS };
+    const CONTRACT: Contract = without_options(Missing::Refuse(400), OnFailure::Keep);
 }
 
 /// The header `Idempotency-Key`, for `params(..)`: required.
@@ -100,7 +100,7 @@ impl IntoParams for KeyHeader {
 }
 
 impl HasContract for KeyHeader {
-    const CONTRACT: Contract = WITHOUT_OPTIONS;
+    const CONTRACT: Contract = without_options(Missing::Refuse(400), OnFailure::Retry);
 }
 
 /// The header `Idempotency-Key`, for `params(..)`: it may be left out, as with `missing = "execute"`.
@@ -114,14 +114,16 @@ impl IntoParams for OptionalKeyHeader {
 }
 
 impl HasContract for OptionalKeyHeader {
-    const CONTRACT: Contract = Contract { missing: Missing::Execute, ..WITHOUT_OPTIONS };
+    const CONTRACT: Contract = without_options(Missing::Execute, OnFailure::Retry);
 }
 
-const WITHOUT_OPTIONS: Contract = Contract {
-    key: KeySource::Header("idempotency-key"),
-    scope: ScopeSource::None,
-    missing: Missing::Refuse(400),
-    on_failure: OnFailure::Retry,
-    describe_key: true,
-    describe_scope: true,
-};
+const fn without_options(missing: Missing, on_failure: OnFailure) -> Contract {
+    Contract {
+        key: KeySource::Header(text("idempotency-key")),
+        scope: ScopeSource::None,
+        missing,
+        on_failure,
+        describe_key: true,
+        describe_scope: true,
+    }
+}

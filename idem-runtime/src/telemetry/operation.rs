@@ -36,8 +36,8 @@ pub(crate) struct Operation<'a> {
 const UNMATCHED: &str = "unmatched";
 
 impl<'a> Operation<'a> {
-    pub(crate) fn of_route(route: &Route, method: &Method, matched_path: Option<&'a str>) -> Self {
-        let (method, name) = match (route.operation, matched_path) {
+    pub(crate) fn of_route(route: &'a Route, method: &Method, matched_path: Option<&'a str>) -> Self {
+        let (method, name) = match (route.operation.as_deref(), matched_path) {
             (Some(operation), _) => ("", operation),
             (None, Some(path)) => (known(method), path),
             (None, None) => ("", UNMATCHED),
