@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::progress::Progress;
 use super::stats::{Event, Stats};
@@ -21,24 +21,29 @@ pub(crate) struct Adoptable<T: Send + 'static> {
     progress: Arc<Progress>,
     stats: Arc<Stats>,
     runtime: Handle,
-    span: tracing::Span,
+    span: Span,
+    /// Whether it is polled in the span, and not only carried on in it.
+    enters: bool,
     /// Set while the future is being polled: still set on drop, it panicked, and must not be polled again.
     polling: bool,
 }
 
 impl<T: Send + 'static> Adoptable<T> {
-    /// Must be called within a Tokio runtime.
+    /// Polled in `span`, unless that is off. Must be called within a Tokio runtime.
     pub(crate) fn new(
         future: impl Future<Output = T> + Send + 'static,
         progress: Arc<Progress>,
         stats: Arc<Stats>,
+        span: Span,
     ) -> Self {
+        let enters = !span.is_disabled();
         Self {
             future: Some(Box::pin(future)),
             progress,
             stats,
             runtime: Handle::current(),
-            span: tracing::Span::current(),
+            span: if enters { span } else { Span::current() },
+            enters,
             polling: false,
         }
     }
@@ -53,6 +58,7 @@ impl<T: Send + 'static> Future for Adoptable<T> {
             // As any finished future: nobody polls one again.
             return Poll::Pending;
         };
+        let _entered = this.enters.then(|| this.span.enter());
         this.polling = true;
         let poll = future.as_mut().poll(context);
         this.polling = false;

@@ -10,7 +10,6 @@ use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ORIGIN};
 use http::{HeaderValue, StatusCode};
-use tracing::Instrument as _;
 
 use super::guarded::Request;
 use super::key_value::Arguments;
@@ -125,7 +124,7 @@ fn adoptable(start: Start, body: Body) -> Adoptable<Response> {
     let stats = Arc::clone(start.request.idempotency.engine().stats());
     let seen = see(&start);
     let span = seen.span();
-    Adoptable::new(handle(start, body, seen).instrument(span), progress, stats)
+    Adoptable::new(handle(start, body, seen), progress, stats, span)
 }
 
 fn see(start: &Start) -> Seen {

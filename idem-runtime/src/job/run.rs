@@ -181,7 +181,7 @@ pub(super) async fn owned<R: Send + 'static>(
         seen.end(Outcome::of(&answer));
         answer
     };
-    Adoptable::new(guarded.instrument(span), progress, stats).await.map_err(JobRefusal::of)
+    Adoptable::new(guarded, progress, stats, span).await.map_err(JobRefusal::of)
 }
 
 /// Work that ends when its caller goes.

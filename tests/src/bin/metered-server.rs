@@ -1,15 +1,17 @@
 //! A server whose metrics and logs a test reads: its handlers do what the body says, and wait for the test where it says so.
 
 use std::collections::BTreeSet;
+use std::convert::Infallible;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::{FromRef, Path, State};
 use axum::http::StatusCode;
 use axum::routing::{any, get, post};
 use clap::Parser;
-use idem_runtime::{Idempotency, idempotent};
+use idem_runtime::{Execution, Idempotency, Job, idempotent};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
@@ -85,9 +87,16 @@ async fn scoped(State(doors): State<Doors>, body: String) -> (StatusCode, String
     work(&doors, body).await
 }
 
-#[idempotent(ttl = "1h", operation = "pay \"at\\once\"\nor # never} 1\r\t\u{1b}[31m")]
-async fn hostile(body: String) -> String {
-    body
+/// The attribute refuses control characters in a name; a job's is any text.
+const HOSTILE: Job = Job::new("job \"at\\once\"\nor # never} 1\r\t\u{1b}[31m", Duration::from_secs(3_600));
+
+#[idempotent(ttl = "1h", operation = "pay \"at\\once\" # never} 1")]
+async fn hostile(State(idempotency): State<Idempotency>, execution: Execution, body: String) -> String {
+    let call = HOSTILE.key(execution.key());
+    match idempotency.run(call, async { Ok::<_, Infallible>(body) }).await {
+        Ok(done) => done.into_inner(),
+        Err(error) => error.to_string(),
+    }
 }
 
 #[idempotent(ttl = "1h")]
@@ -96,7 +105,7 @@ async fn whatever(body: String) -> String {
 }
 
 async fn open(State(doors): State<Doors>, Path(name): Path<String>) {
-    doors.open.send_modify(|open| drop(open.insert(name)));
+    doors.open.send_if_modified(|open| open.insert(name));
 }
 
 async fn waiting(State(doors): State<Doors>) -> String {
@@ -137,7 +146,7 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
         .route("/doors", get(waiting))
         .route("/doors/{name}", post(open))
         .with_state(state)
-        .route("/metrics", get(|| std::future::ready(shown.render())));
+        .route("/metrics", get(move || std::future::ready(shown.render())));
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on http://{}", listener.local_addr()?);
     let mut terminate = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate())?;
