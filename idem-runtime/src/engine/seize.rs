@@ -155,7 +155,7 @@ impl Engine {
 
     /// While draining, what is finished is still replayed, but nothing is claimed.
     async fn look_only(&self, claim: &Claim) -> Result<Seized, Refused> {
-        match self.within(self.limits.store_timeout, self.store.look_up(claim.key)).await {
+        match self.asking(self.limits.store_timeout, self.store.look_up(claim.key)).await {
             Ok(Some(Entry::Completed(record))) => {
                 same(record.fingerprint == claim.fingerprint, Seized::Completed(record))
             }
@@ -178,8 +178,8 @@ impl Engine {
     /// Sends a claim, again if its answer was lost: the store recognises the token.
     async fn ask(self: &Arc<Self>, claim: &Claim, from: Option<OwnerToken>) -> Result<ClaimOutcome, Refused> {
         let answer = match from {
-            Some(owner) => self.trying(|| self.store.take_over(claim, owner)).await,
-            None => self.trying(|| self.store.claim(claim)).await,
+            Some(owner) => self.trying(self.longest_call, || self.store.take_over(claim, owner)).await,
+            None => self.trying(self.longest_call, || self.store.claim(claim)).await,
         };
         answer.map_err(|error| {
             if error.is_transient() {
@@ -190,16 +190,30 @@ impl Engine {
         })
     }
 
-    /// Makes a call, a few times if need be, within the deadline of one.
-    pub(super) async fn trying<T, F>(&self, call: impl Fn() -> F) -> Result<T, StoreError>
+    /// Makes a call, a few times if need be, within the deadline of one. It takes `longest` at the longest, if that is
+    /// known.
+    pub(super) async fn trying<T, F>(&self, longest: Option<Duration>, call: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
+        let (mut limit, mut first) = (self.limits.store_timeout, None);
+        if longest.is_some_and(|longest| longest <= limit) {
+            let began = Instant::now();
+            first = match call().await {
+                Err(error) if error.is_transient() => Some(Err(error)),
+                answer => return answer,
+            };
+            limit = limit.saturating_sub(began.elapsed());
+        }
         let mut last_error = None;
         let tries = async {
             let mut pause = CLAIM_PAUSE;
             for left in (0..CLAIM_TRIES).rev() {
-                match call().await {
+                let answer = match first.take() {
+                    Some(answer) => answer,
+                    None => call().await,
+                };
+                match answer {
                     Err(error) if error.is_transient() && left > 0 => last_error = Some(error),
                     answer => return answer,
                 }
@@ -208,10 +222,9 @@ impl Engine {
             }
             unreachable!("the last try returns")
         };
-        let limit = self.limits.store_timeout;
         match super::in_time(limit, tries).await {
             Some(answer) => answer,
-            None => Err(last_error.unwrap_or(StoreError::TimedOut(limit))),
+            None => Err(last_error.unwrap_or(StoreError::TimedOut(self.limits.store_timeout))),
         }
     }
 }

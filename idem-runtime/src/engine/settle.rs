@@ -66,7 +66,7 @@ impl Engine {
     ) -> Closed {
         let attempt = held.attempt;
         let record = async |outcome: &Outcome| {
-            self.within(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
+            self.asking(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
         };
         let mut pause = FIRST_PAUSE;
         loop {
@@ -111,7 +111,7 @@ impl Engine {
     /// Releases the claim. If the store does not answer, the caller need not wait for it: the release goes on behind,
     /// and at the worst the lease ends.
     async fn release(self: &Arc<Self>, claim: &Claim, tally: &mut Tally, valid_until: Instant) -> Closed {
-        match self.within(self.deadline(valid_until), self.store.release(claim)).await {
+        match self.asking(self.deadline(valid_until), self.store.release(claim)).await {
             Ok(Hold::Held) => {
                 tally.released();
                 Closed::Ours
@@ -135,7 +135,7 @@ impl Engine {
         drop(tokio::spawn(self.live.track_future(async move {
             let mut pause = FIRST_PAUSE;
             for _ in 0..GIVE_BACK_TRIES {
-                if let Ok(hold) = engine.within(engine.limits.store_timeout, engine.store.release(&claim)).await {
+                if let Ok(hold) = engine.asking(engine.limits.store_timeout, engine.store.release(&claim)).await {
                     if hold == Hold::Held {
                         tally.unwrap_or_else(|| Tally::claimed(&engine.stats, 1)).released();
                         engine.waiters.wake(claim.key);
@@ -152,7 +152,7 @@ impl Engine {
     /// An owner that lost its claim answers with what was recorded instead, never with its own answer: two clients
     /// would see two answers to one request.
     pub(super) async fn after_loss<T>(&self, claim: &Claim) -> Result<Answer<T>, Refused> {
-        match self.within(self.limits.store_timeout, self.store.look_up(claim.key)).await {
+        match self.asking(self.limits.store_timeout, self.store.look_up(claim.key)).await {
             Ok(Some(Entry::Completed(record))) if record.fingerprint == claim.fingerprint => self.replay(record),
             Ok(_) => Err(Refused::Unavailable(UnavailableBecause::ClaimLost)),
             Err(error) => Err(Refused::store(error)),

@@ -88,11 +88,11 @@ impl Execution {
         self.shared.transaction.set((idempotency, Arc::clone(&slot))).ok().map(|()| slot)
     }
 
-    pub(super) fn transaction(&self) -> Option<&(Idempotency, Arc<Slot>)> {
+    pub(crate) fn transaction(&self) -> Option<&(Idempotency, Arc<Slot>)> {
         self.shared.transaction.get()
     }
 
-    pub(super) fn progress(&self) -> &Arc<Progress> {
+    pub(crate) fn progress(&self) -> &Arc<Progress> {
         &self.shared.progress
     }
 

@@ -11,10 +11,11 @@ use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ORIGIN};
 use http::{HeaderValue, StatusCode};
 
+use super::execution::Execution;
 use super::guarded::Request;
 use super::key_value::Arguments;
 use super::refusal::{Refusal, RefusalCode};
-use super::route::{Content, Guard, Missing, Route};
+use super::route::{Content, Guard, Missing, Route, Rules};
 use super::{content, cors, key, message, recording};
 use crate::Idempotency;
 use crate::digest::{Fingerprint, RecordKey};
@@ -138,26 +139,43 @@ fn see(start: &Start) -> Seen {
 async fn handle(start: Start, body: Body, seen: Seen) -> Response {
     let idempotency = start.request.idempotency.clone();
     let execution = start.request.execution.clone();
-    let route = start.route.clone();
-    let identified = match identify(start) {
+    let rules = start.route.rules(idempotency.defaults());
+    if idempotency.engine().bypasses() {
+        let mut response = unguarded(&idempotency, &execution, &rules, body, &seen, Outcome::Bypassed).await;
+        response.headers_mut().insert(cors::BYPASSED, HeaderValue::from_static("true"));
+        return response;
+    }
+    let identified = match identify(start, &rules) {
         Ok(Some(identified)) => identified,
         Ok(None) => {
             idempotency.engine().stats().count(Event::Unprotected);
-            let Some((_, slot)) = execution.transaction() else {
-                let response = body.await;
-                seen.end(Outcome::Unprotected);
-                return response;
-            };
-            let work = || async { recording::unrecorded(&route, body.await).await };
-            let answer = idempotency.engine().execute_unguarded(execution.progress(), route.lease, slot, work).await;
-            seen.end(Outcome::Unprotected);
-            return answer.unwrap_or_else(|refused| refuse(&idempotency, &seen, &refusal_of(&refused)));
+            return unguarded(&idempotency, &execution, &rules, body, &seen, Outcome::Unprotected).await;
         }
         Err(refusal) => return refuse(&idempotency, &seen, &refusal),
     };
     let replayed_header = &idempotency.face().replayed_header;
-    let work = || async { recording::record(&route, replayed_header, body.await).await };
+    let work = || async { recording::record(&rules, replayed_header, body.await).await };
     identified.execute(&seen, work).await.unwrap_or_else(|instead| instead)
+}
+
+/// Runs a request whose key nobody looks at.
+async fn unguarded(
+    idempotency: &Idempotency,
+    execution: &Execution,
+    rules: &Rules,
+    body: Body,
+    seen: &Seen,
+    outcome: Outcome,
+) -> Response {
+    let Some((_, slot)) = execution.transaction() else {
+        let response = body.await;
+        seen.end(outcome);
+        return response;
+    };
+    let work = || async { recording::unrecorded(rules, body.await).await };
+    let answer = idempotency.engine().execute_unguarded(execution.progress(), rules.policy.lease, slot, work).await;
+    seen.end(outcome);
+    answer.unwrap_or_else(|refused| refuse(idempotency, seen, &refusal_of(&refused)))
 }
 
 pub(super) fn refuse(idempotency: &Idempotency, seen: &Seen, refusal: &Refusal) -> Response {
@@ -203,10 +221,10 @@ impl Identified {
 }
 
 /// Which record this request belongs to, and what it has to match; `None` if it has no key and runs unprotected.
-pub(super) fn identify(start: Start) -> Result<Option<Identified>, Refusal> {
+pub(super) fn identify(start: Start, rules: &Rules) -> Result<Option<Identified>, Refusal> {
     let Start { route, request, arguments } = start;
     let Some(text) = key::find(&route.key, &request, arguments.key)? else {
-        return match route.missing {
+        return match rules.missing {
             Missing::Execute => Ok(None),
             Missing::Refuse(status) => Err(Refusal::missing_key(&route.key, status)),
         };
@@ -215,7 +233,7 @@ pub(super) fn identify(start: Start) -> Result<Option<Identified>, Refusal> {
     let key = record_key(&route, &request, scope.as_deref(), &text);
     let fingerprint = fingerprint(&route, &request, key, arguments.fingerprint)?;
     let Request { idempotency, execution, mut headers, .. } = request;
-    let call = execution.call(text, idempotency.digester(), key, fingerprint, route.policy());
+    let call = execution.call(text, idempotency.digester(), key, fingerprint, rules.policy);
     Ok(Some(Identified { origin: headers.remove(ORIGIN), route, idempotency, key, call }))
 }
 
