@@ -141,7 +141,7 @@ async fn the_curl_lines_that_it_prints_work_when_pasted() {
     assert_eq!(orders, ["A-1", "A-2", "7"]);
     let counts: Value = serde_json::from_str(&answers[8]).unwrap();
     assert_eq!(counts["executed"], 3);
-    assert!(answers[9].starts_with("HTTP/1.1 200 "), "{}", answers[9]);
+    assert!(answers[9].starts_with("HTTP/1.1 204 "), "{}", answers[9]);
     let executed = r#"idem_requests_total{kind="http",operation="POST /v1/payments",outcome="executed"} 2"#;
     assert!(answers[10].contains(executed), "{}", answers[10]);
 }
