@@ -13,10 +13,12 @@ pub mod books;
 pub mod decision;
 pub mod handler;
 pub mod intake;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod lanes;
 pub mod message;
 
 pub use books::{Books, NotBooked, Receipt};
 pub use decision::{Decision, Reason};
 pub use handler::{Handler, Patience, Verdict};
-pub use message::{Malformed, Message, Payment};
+pub use message::{Malformed, Message, Outgoing, Payment};

@@ -5,8 +5,10 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-#[expect(dead_code, reason = "for the commands of the brokers")]
+#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "for the commands of the brokers"))]
 mod common;
+#[cfg(feature = "kafka")]
+mod kafka_options;
 
 /// Books payments from a queue, each once, however often it is delivered.
 #[derive(Debug, Parser)]
@@ -18,6 +20,16 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Book what comes from a topic of Kafka's
+    #[cfg(feature = "kafka")]
+    Kafka {
+        #[command(flatten)]
+        topic: kafka_options::Topic,
+        #[command(flatten)]
+        member: kafka_options::Member,
+        #[command(flatten)]
+        common: common::Common,
+    },
     /// Show what is booked
     Ledger {
         /// The file
@@ -30,6 +42,8 @@ enum Command {
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::INFO).with_target(false).init();
     let done = match Options::parse().command {
+        #[cfg(feature = "kafka")]
+        Command::Kafka { topic, member, common } => topic.consume(member, &common).await,
         Command::Ledger { ledger } => show(ledger).await,
     };
     match done {

@@ -1,0 +1,137 @@
+//! A cluster, what is in its topics, and what is committed.
+
+use std::time::Duration;
+
+use rdkafka::client::DefaultClientContext;
+use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::message::{Header, Headers as _, OwnedHeaders};
+use rdkafka::mocking::MockCluster;
+use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
+use rdkafka::util::Timeout;
+use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
+
+pub(crate) const TOPIC: &str = "payments";
+pub(crate) const DEAD: &str = "payments.dead";
+pub(crate) const GROUP: &str = "ledger";
+const AT_ONCE: Timeout = Timeout::After(Duration::from_secs(5));
+
+/// One broker with the topic and that of its dead letters.
+pub(crate) struct Broker {
+    pub(crate) mock: MockCluster<'static, DefaultProducerContext>,
+    producer: FutureProducer<DefaultClientContext>,
+    /// Of the same group, and not a member of it.
+    looker: BaseConsumer,
+    partitions: i32,
+}
+
+/// A record that a test sends.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Record {
+    pub(crate) ids: Vec<String>,
+    pub(crate) key: Option<String>,
+    pub(crate) content: Option<String>,
+}
+
+/// A payment, under its account as key.
+pub(crate) fn payment(id: &str, account: &str, cents: i64) -> Record {
+    let content = format!(r#"{{"account":"{account}","cents":{cents}}}"#);
+    Record { ids: vec![id.into()], key: Some(account.into()), content: Some(content) }
+}
+
+/// A dead letter.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Letter {
+    pub(crate) id: Option<String>,
+    pub(crate) reason: String,
+    /// Topic, partition and offset.
+    pub(crate) from: (String, i32, i64),
+    pub(crate) key: Option<String>,
+    pub(crate) content: Option<String>,
+}
+
+impl Broker {
+    pub(crate) fn start(partitions: i32) -> Self {
+        let mock = MockCluster::new(1).unwrap();
+        mock.create_topic(TOPIC, partitions, 1).unwrap();
+        mock.create_topic(DEAD, 1, 1).unwrap();
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", mock.bootstrap_servers());
+        let producer = config.clone().set("enable.idempotence", "true").create().unwrap();
+        let looker = config.set("group.id", GROUP).create().unwrap();
+        Self { mock, producer, looker, partitions }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.mock.bootstrap_servers()
+    }
+
+    /// Sends records in this order, and waits until all of them are in the topic.
+    pub(crate) async fn send(&self, records: &[Record]) {
+        let mut sent = Vec::new();
+        for Record { ids, key, content } in records {
+            let headers = ids
+                .iter()
+                .fold(OwnedHeaders::new(), |headers, id| headers.insert(Header { key: "id", value: Some(id) }));
+            let mut record = FutureRecord::<str, str>::to(TOPIC).headers(headers);
+            record.key = key.as_deref();
+            record.payload = content.as_deref();
+            sent.push(self.producer.send_result(record).unwrap());
+        }
+        for sent in sent {
+            sent.await.unwrap().unwrap();
+        }
+    }
+
+    /// What is committed of each partition; -1: nothing.
+    pub(crate) fn committed(&self) -> Vec<i64> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition_range(TOPIC, 0, self.partitions - 1);
+        let committed = self.looker.committed_offsets(list, AT_ONCE).unwrap();
+        let offset = |offset| if let Offset::Offset(offset) = offset { offset } else { -1 };
+        (0..self.partitions).map(|number| offset(committed.find_partition(TOPIC, number).unwrap().offset())).collect()
+    }
+
+    /// Waits until all that is in the topic is committed.
+    pub(crate) async fn all_committed(&self) {
+        let end = |number| match self.end(TOPIC, number) {
+            0 => -1,
+            end => end,
+        };
+        let ends: Vec<_> = (0..self.partitions).map(end).collect();
+        idem_tests::until("all is committed", async || (self.committed() == ends).then_some(())).await;
+    }
+
+    fn end(&self, topic: &str, partition: i32) -> i64 {
+        self.looker.fetch_watermarks(topic, partition, AT_ONCE).unwrap().1
+    }
+
+    /// All dead letters.
+    pub(crate) fn dead_letters(&self) -> Vec<Letter> {
+        let count = self.end(DEAD, 0);
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.address()).set("group.id", "of a person");
+        let reader: BaseConsumer = config.create().unwrap();
+        let mut list = TopicPartitionList::new();
+        list.add_partition_offset(DEAD, 0, Offset::Beginning).unwrap();
+        reader.assign(&list).unwrap();
+        let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+        (0..count)
+            .map(|_| {
+                let letter = reader.poll(AT_ONCE).expect("a dead letter").unwrap();
+                let header = |name| {
+                    let mut all = letter.headers().unwrap().iter();
+                    all.find(|header| header.key == name).map(|header| text(header.value.unwrap()))
+                };
+                let number = |name| header(name).unwrap().parse::<i64>().unwrap();
+                assert!(header("x-reason-detail").is_some_and(|detail| !detail.is_empty()));
+                Letter {
+                    id: header("id"),
+                    reason: header("x-reason").unwrap(),
+                    from: (header("x-topic").unwrap(), number("x-partition").try_into().unwrap(), number("x-offset")),
+                    key: letter.key().map(text),
+                    content: letter.payload().map(text),
+                }
+            })
+            .collect()
+    }
+}
