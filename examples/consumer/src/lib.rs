@@ -15,8 +15,9 @@ pub mod handler;
 pub mod intake;
 pub mod lanes;
 pub mod message;
+pub mod rabbitmq;
 
 pub use books::{Books, NotBooked, Receipt};
 pub use decision::{Decision, Reason};
 pub use handler::{Handler, Patience, Verdict};
-pub use message::{Malformed, Message, Payment};
+pub use message::{Malformed, Message, Outgoing, Payment};

@@ -27,6 +27,15 @@ pub struct Message {
     pub content: Result<Payment, Malformed>,
 }
 
+/// A message that is to be sent.
+#[derive(Clone, Debug)]
+pub struct Outgoing {
+    /// Its id, the same however often it is sent. One without is never booked.
+    pub id: Option<String>,
+    /// Its content: a payment as JSON, or what is none.
+    pub content: String,
+}
+
 impl Payment {
     /// From JSON: `{"account":"ann","cents":1250}`. Fields that are not known are left for later releases.
     ///
@@ -52,6 +61,12 @@ impl Payment {
     /// When it is no payment.
     pub fn from_value(json: serde_json::Value) -> Result<Self, Malformed> {
         serde_json::from_value::<Self>(json).map_err(|error| unreadable(&error))?.checked()
+    }
+
+    /// As JSON.
+    #[must_use]
+    pub fn to_json(&self) -> String {
+        serde_json::json!(self).to_string()
     }
 
     fn checked(self) -> Result<Self, Malformed> {
