@@ -1,9 +1,10 @@
 //! The options of each broker.
 
 use std::num::{NonZeroU16, NonZeroUsize};
+use std::time::Duration;
 
 use clap::Args;
-use consumer::rabbitmq;
+use consumer::{rabbitmq, redis_streams};
 
 use crate::common::Common;
 use crate::outgoing::Messages;
@@ -40,6 +41,53 @@ impl RabbitMq {
     fn settings(self, prefetch: NonZeroU16, lanes: NonZeroUsize) -> rabbitmq::Settings {
         let Self { url, queue, max_deliveries, single_active } = self;
         rabbitmq::Settings { url, queue, prefetch, lanes, max_deliveries, single_active }
+    }
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct RedisStreams {
+    /// The server
+    #[arg(long, default_value = "redis://127.0.0.1:6379", value_name = "URL")]
+    url: String,
+    /// The stream
+    #[arg(long, default_value = "payments", value_name = "KEY")]
+    stream: String,
+}
+
+#[derive(Clone, Debug, Args)]
+pub(crate) struct Member {
+    /// The consumer group
+    #[arg(long, default_value = "ledger", value_name = "NAME")]
+    group: String,
+    /// This consumer's name in it, which no other one has that runs at the same time
+    #[arg(long, default_value = "consumer-1", value_name = "NAME")]
+    name: String,
+    /// How many entries are read at once
+    #[arg(long, default_value = "64", value_name = "NUMBER")]
+    batch: NonZeroUsize,
+    /// How long an entry is left to a consumer that gives no sign of life
+    #[arg(long, default_value = "30s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    claim_after: Duration,
+    /// How often an entry may be delivered before it is put aside
+    #[arg(long, default_value = "20", value_name = "NUMBER")]
+    max_deliveries: usize,
+}
+
+impl RedisStreams {
+    pub(crate) async fn consume(self, member: Member, common: &Common) -> Result<(), String> {
+        let (handler, idempotency) = common.handler(&self.stream).await?;
+        let Member { group, name, batch, claim_after, max_deliveries } = member;
+        let Self { url, stream } = self;
+        let lanes = common.lanes;
+        let settings = redis_streams::Settings { url, stream, group, name, batch, lanes, claim_after, max_deliveries };
+        let consumed = redis_streams::consume(&settings, handler).await;
+        idempotency.drain().await;
+        consumed.map_err(|error| in_one_line(&error))
+    }
+
+    pub(crate) async fn publish(self, messages: &Messages) -> Result<(), String> {
+        let Self { url, stream } = self;
+        redis_streams::publish(&url, &stream, &messages.outgoing()).await.map_err(|error| in_one_line(&error))
     }
 }
 

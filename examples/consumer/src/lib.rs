@@ -16,6 +16,7 @@ pub mod intake;
 pub mod lanes;
 pub mod message;
 pub mod rabbitmq;
+pub mod redis_streams;
 
 pub use books::{Books, NotBooked, Receipt};
 pub use decision::{Decision, Reason};

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use brokers::RabbitMq;
+use brokers::{Member, RabbitMq, RedisStreams};
 use common::Common;
 use outgoing::Messages;
 
@@ -35,6 +35,15 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Book what comes from a stream of Redis
+    RedisStreams {
+        #[command(flatten)]
+        broker: RedisStreams,
+        #[command(flatten)]
+        member: Member,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Send payments
     Publish {
         #[command(subcommand)]
@@ -58,6 +67,13 @@ enum Publish {
         #[command(flatten)]
         messages: Messages,
     },
+    /// To a stream of Redis
+    RedisStreams {
+        #[command(flatten)]
+        broker: RedisStreams,
+        #[command(flatten)]
+        messages: Messages,
+    },
 }
 
 #[tokio::main]
@@ -65,6 +81,8 @@ async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::INFO).with_target(false).init();
     let done = match Options::parse().command {
         Command::RabbitMq { broker, prefetch, common } => broker.consume(prefetch, &common).await,
+        Command::RedisStreams { broker, member, common } => broker.consume(member, &common).await,
+        Command::Publish { to: Publish::RedisStreams { broker, messages } } => broker.publish(&messages).await,
         Command::Publish { to: Publish::RabbitMq { broker, messages } } => broker.publish(&messages).await,
         Command::Ledger { ledger } => show(ledger).await,
     };
