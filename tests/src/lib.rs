@@ -16,6 +16,7 @@ pub mod outside;
 pub mod postgres_server;
 pub mod process;
 pub mod proxy;
+pub mod rabbitmq_server;
 pub mod redis_cluster;
 pub mod redis_sentinel;
 pub mod redis_server;

@@ -17,6 +17,8 @@ pub mod intake;
 pub mod kafka;
 pub mod lanes;
 pub mod message;
+pub mod rabbitmq;
+pub mod redis_streams;
 
 pub use books::{Books, NotBooked, Receipt};
 pub use decision::{Decision, Reason};

@@ -1,14 +1,20 @@
 //! A consumer that books each message once, to be tried with a broker.
 
+use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-#[cfg_attr(not(feature = "kafka"), expect(dead_code, reason = "for the commands of the brokers"))]
-mod common;
 #[cfg(feature = "kafka")]
-mod kafka_options;
+use brokers::kafka;
+use brokers::{Member, RabbitMq, RedisStreams};
+use common::Common;
+use outgoing::Messages;
+
+mod brokers;
+mod common;
+mod outgoing;
 
 /// Books payments from a queue, each once, however often it is delivered.
 #[derive(Debug, Parser)]
@@ -20,15 +26,40 @@ struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Book what comes from a queue of RabbitMQ's
+    #[command(name = "rabbitmq")]
+    RabbitMq {
+        #[command(flatten)]
+        broker: RabbitMq,
+        /// How many messages are in hand at once
+        #[arg(long, default_value = "64", value_name = "NUMBER")]
+        prefetch: NonZeroU16,
+        #[command(flatten)]
+        common: Common,
+    },
+    /// Book what comes from a stream of Redis
+    RedisStreams {
+        #[command(flatten)]
+        broker: RedisStreams,
+        #[command(flatten)]
+        member: Member,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Book what comes from a topic of Kafka's
     #[cfg(feature = "kafka")]
     Kafka {
         #[command(flatten)]
-        topic: kafka_options::Topic,
+        topic: kafka::Topic,
         #[command(flatten)]
-        member: kafka_options::Member,
+        member: kafka::Member,
         #[command(flatten)]
-        common: common::Common,
+        common: Common,
+    },
+    /// Send payments
+    Publish {
+        #[command(subcommand)]
+        to: Publish,
     },
     /// Show what is booked
     Ledger {
@@ -38,12 +69,45 @@ enum Command {
     },
 }
 
+#[derive(Debug, Subcommand)]
+enum Publish {
+    /// To a queue of RabbitMQ's
+    #[command(name = "rabbitmq")]
+    RabbitMq {
+        #[command(flatten)]
+        broker: RabbitMq,
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// To a stream of Redis
+    RedisStreams {
+        #[command(flatten)]
+        broker: RedisStreams,
+        #[command(flatten)]
+        messages: Messages,
+    },
+    /// To a topic of Kafka's, each under its account as key
+    #[cfg(feature = "kafka")]
+    Kafka {
+        #[command(flatten)]
+        topic: kafka::Topic,
+        #[command(flatten)]
+        messages: Messages,
+    },
+}
+
 #[tokio::main]
 async fn main() -> ExitCode {
     tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::INFO).with_target(false).init();
     let done = match Options::parse().command {
+        Command::RabbitMq { broker, prefetch, common } => broker.consume(prefetch, &common).await,
+        Command::RedisStreams { broker, member, common } => broker.consume(member, &common).await,
         #[cfg(feature = "kafka")]
         Command::Kafka { topic, member, common } => topic.consume(member, &common).await,
+        #[cfg(feature = "kafka")]
+        Command::Publish { to: Publish::Kafka { topic, messages } } => topic.publish(&messages).await,
+        Command::Publish { to: Publish::RedisStreams { broker, messages } } => broker.publish(&messages).await,
+        Command::Publish { to: Publish::RabbitMq { broker, messages } } => broker.publish(&messages).await,
         Command::Ledger { ledger } => show(ledger).await,
     };
     match done {
@@ -60,10 +124,8 @@ async fn show(ledger: PathBuf) -> Result<(), String> {
     let store = common::open(&ledger)?;
     let bookings = consumer::books::all(&store).await.map_err(|error| error.to_string())?;
     for booking in &bookings {
-        println!(
-            "{:>4}  {:<20} {:<10} {:>8} {:>8}",
-            booking.number, booking.message, booking.account, booking.cents, booking.balance
-        );
+        let consumer::books::Booking { number, message, account, cents, balance } = booking;
+        println!("{number:>4}  {message:<36}  {account:<12} {cents:>8} {balance:>8}");
     }
     println!("{} booked", bookings.len());
     Ok(())

@@ -4,9 +4,11 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use clap::Args;
-use consumer::kafka::{Settings, consume};
+use consumer::kafka::{self, Settings};
 
+use super::in_one_line;
 use crate::common::Common;
+use crate::outgoing::Messages;
 
 #[derive(Clone, Debug, Args)]
 pub(crate) struct Topic {
@@ -41,13 +43,13 @@ impl Topic {
         let Self { brokers, topic } = self;
         let lanes = common.lanes;
         let settings = Settings { brokers, topic, group, in_hand, lanes, session_timeout, hand_over };
-        let consumed = consume(&settings, handler).await.map_err(|error| said(&error));
+        let consumed = kafka::consume(&settings, handler).await;
         idempotency.drain().await;
-        consumed
+        consumed.map_err(|error| in_one_line(&error))
     }
-}
 
-fn said(error: &dyn std::error::Error) -> String {
-    let causes = std::iter::successors(Some(error), |&error| error.source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
+    pub(crate) async fn publish(self, messages: &Messages) -> Result<(), String> {
+        let published = kafka::publish(&self.brokers, &self.topic, &messages.outgoing()).await;
+        published.map_err(|error| in_one_line(&error))
+    }
 }
