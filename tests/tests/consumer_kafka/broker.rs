@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use idem_tests::until;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
 use rdkafka::message::{Header, Headers as _, OwnedHeaders};
@@ -13,14 +14,12 @@ use rdkafka::{ClientConfig, Message as _, Offset, TopicPartitionList};
 pub(crate) const TOPIC: &str = "payments";
 pub(crate) const DEAD: &str = "payments.dead";
 pub(crate) const GROUP: &str = "ledger";
-const AT_ONCE: Timeout = Timeout::After(Duration::from_secs(5));
+const AT_ONCE: Timeout = Timeout::After(Duration::from_secs(3));
 
 /// One broker with the topic and that of its dead letters.
 pub(crate) struct Broker {
     pub(crate) mock: MockCluster<'static, DefaultProducerContext>,
     producer: FutureProducer<DefaultClientContext>,
-    /// Of the same group, and not a member of it.
-    looker: BaseConsumer,
     partitions: i32,
 }
 
@@ -55,10 +54,8 @@ impl Broker {
         mock.create_topic(TOPIC, partitions, 1).unwrap();
         mock.create_topic(DEAD, 1, 1).unwrap();
         let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", mock.bootstrap_servers());
-        let producer = config.clone().set("enable.idempotence", "true").create().unwrap();
-        let looker = config.set("group.id", GROUP).create().unwrap();
-        Self { mock, producer, looker, partitions }
+        config.set("bootstrap.servers", mock.bootstrap_servers()).set("enable.idempotence", "true");
+        Self { mock, producer: config.create().unwrap(), partitions }
     }
 
     pub(crate) fn address(&self) -> String {
@@ -83,34 +80,40 @@ impl Broker {
     }
 
     /// What is committed of each partition; -1: nothing.
-    pub(crate) fn committed(&self) -> Vec<i64> {
+    pub(crate) async fn committed(&self) -> Vec<i64> {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(TOPIC, 0, self.partitions - 1);
-        let committed = self.looker.committed_offsets(list, AT_ONCE).unwrap();
+        let committed =
+            until("an answer", async || self.looker(GROUP).committed_offsets(list.clone(), AT_ONCE).ok()).await;
         let offset = |offset| if let Offset::Offset(offset) = offset { offset } else { -1 };
         (0..self.partitions).map(|number| offset(committed.find_partition(TOPIC, number).unwrap().offset())).collect()
     }
 
     /// Waits until all that is in the topic is committed.
     pub(crate) async fn all_committed(&self) {
-        let end = |number| match self.end(TOPIC, number) {
-            0 => -1,
-            end => end,
-        };
-        let ends: Vec<_> = (0..self.partitions).map(end).collect();
-        idem_tests::until("all is committed", async || (self.committed() == ends).then_some(())).await;
+        let mut ends = Vec::new();
+        for number in 0..self.partitions {
+            let end = self.end(TOPIC, number).await;
+            ends.push(if end == 0 { -1 } else { end });
+        }
+        until("all is committed", async || (self.committed().await == ends).then_some(())).await;
     }
 
-    fn end(&self, topic: &str, partition: i32) -> i64 {
-        self.looker.fetch_watermarks(topic, partition, AT_ONCE).unwrap().1
+    async fn end(&self, topic: &str, partition: i32) -> i64 {
+        let looker = self.looker("nobody");
+        until("an answer", async || looker.fetch_watermarks(topic, partition, AT_ONCE).ok()).await.1
+    }
+
+    /// A client that asks, and is no member of the group. Made anew for each question: one from before the broker was away may
+    /// take a minute until it asks again.
+    fn looker(&self, group: &str) -> BaseConsumer {
+        ClientConfig::new().set("bootstrap.servers", self.address()).set("group.id", group).create().unwrap()
     }
 
     /// All dead letters.
-    pub(crate) fn dead_letters(&self) -> Vec<Letter> {
-        let count = self.end(DEAD, 0);
-        let mut config = ClientConfig::new();
-        config.set("bootstrap.servers", self.address()).set("group.id", "of a person");
-        let reader: BaseConsumer = config.create().unwrap();
+    pub(crate) async fn dead_letters(&self) -> Vec<Letter> {
+        let count = self.end(DEAD, 0).await;
+        let reader = self.looker("a person");
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(DEAD, 0, Offset::Beginning).unwrap();
         reader.assign(&list).unwrap();

@@ -50,5 +50,5 @@ async fn a_thousand_messages_are_booked_once_each() {
     for (account, cents) in ledger.by_account().await {
         assert_eq!(cents, (1..=20).collect::<Vec<_>>(), "{account}");
     }
-    assert_eq!(broker.dead_letters(), []);
+    assert_eq!(broker.dead_letters().await, []);
 }

@@ -36,7 +36,7 @@ async fn in_a_batch_each_message_is_on_its_own() {
     broker.all_committed().await;
     consumer.stop().await;
     ledger.has_once(["a", "b", "c"].map(str::to_owned)).await;
-    let mut letters = broker.dead_letters();
+    let mut letters = broker.dead_letters().await;
     letters.sort_by_key(|letter| letter.from.2);
     let expected = [
         letter(&records, 1, "missing_key"),
@@ -84,5 +84,5 @@ async fn messages_of_one_key_are_booked_in_their_order_while_partitions_move() {
         assert_eq!(cents, (1..=40).collect::<Vec<_>>(), "{account}");
     }
     ledger.has_once(records.into_iter().map(|record| record.ids[0].clone())).await;
-    assert_eq!(broker.dead_letters(), []);
+    assert_eq!(broker.dead_letters().await, []);
 }

@@ -81,9 +81,11 @@ pub(crate) struct Consumer {
 
 impl Consumer {
     pub(crate) fn start(broker: &Broker, ledger: &Ledger, options: &[&str]) -> Self {
+        let defaults = [["--hand-over", "1s"], ["--lease", "1s"]];
         let mut child = Command::new(built("consumer"))
             .args(["kafka", "--brokers", &broker.address(), "--topic", TOPIC, "--group", GROUP])
-            .args(["--session-timeout", "3200ms", "--hand-over", "1s", "--lease", "1s"])
+            .args(["--session-timeout", "3200ms"])
+            .args(defaults.into_iter().filter(|[name, _]| !options.contains(name)).flatten())
             .arg("--ledger")
             .arg(ledger.file())
             .args(options)

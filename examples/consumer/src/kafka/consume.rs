@@ -10,16 +10,17 @@ use rdkafka::message::OwnedMessage;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::assignment::{Assignment, Partition};
+use super::commits::Commits;
 use super::dead::DeadLetters;
 use super::{Error, Settings, client, incoming};
 use crate::handler::{Handler, Verdict};
 use crate::lanes::Lanes;
 use crate::message::Message;
 
-type Consumer = StreamConsumer<Assignment>;
+pub(super) type Consumer = StreamConsumer<Assignment>;
 
 /// Consumes until the handler's `stop` is cancelled, and then until all that was begun is committed. When the brokers go away,
-/// they are looked for again and again.
+/// they are looked for again and again; when it is to end meanwhile, it waits for them for as long as a session lasts.
 ///
 /// # Errors
 /// When the settings cannot be, or the brokers refuse this for good.
@@ -33,19 +34,12 @@ pub async fn consume(settings: &Settings, handler: Handler) -> Result<(), Error>
         let (handler, consumer) = (handler.clone(), Arc::clone(&consumer));
         move |held| settle(handler.clone(), Arc::clone(&consumer), dead.clone(), held)
     });
-    let committing = tokio::spawn(commit_what_is_done(Arc::clone(&consumer), handler.clone()));
+    let mut commits = Commits::of(Arc::clone(&consumer), handler.patience);
     let read = read(settings, &consumer, &handler, &lanes).await;
     lanes.finish().await;
-    committing.abort();
-    let _ = committing.await;
-    // Nothing holds it any more: it leaves its group, which then need not wait for the session's end.
-    let closed = tokio::task::spawn_blocking(move || {
-        if let Err(error) = consumer.context().commit(&*consumer) {
-            tracing::warn!(%error, "what is done is not committed: it will be delivered again, and recognised");
-        }
-        drop(consumer);
-    });
-    let _ = closed.await;
+    // Its last holder is the thread that commits.
+    drop(consumer);
+    commits.end(settings.session_timeout).await;
     read.map_err(Error::Refused)
 }
 
@@ -145,27 +139,6 @@ async fn settle(handler: Handler, consumer: Arc<Consumer>, dead: DeadLetters, he
     }
     partition.progress.lock().done(record.offset());
     consumer.context().is_done.notify_one();
-}
-
-/// What is done while a commit is on its way goes into the next one.
-async fn commit_what_is_done(consumer: Arc<Consumer>, handler: Handler) {
-    let mut waits = handler.patience.waits();
-    loop {
-        consumer.context().is_done.notified().await;
-        let committed = tokio::task::spawn_blocking({
-            let consumer = Arc::clone(&consumer);
-            move || consumer.context().commit(&*consumer)
-        });
-        match committed.await {
-            Ok(Ok(())) => waits = handler.patience.waits(),
-            Ok(Err(error)) => {
-                tracing::warn!(%error, "not committed; it is tried again");
-                tokio::time::sleep(waits.next().unwrap_or(handler.patience.longest_wait)).await;
-                consumer.context().is_done.notify_one();
-            }
-            Err(_) => return,
-        }
-    }
 }
 
 /// What librdkafka says again and again while it looks for a broker is said once.

@@ -1,20 +1,30 @@
 //! Dead letters, with the reason why they are, and where they come from.
 
-use rdkafka::Message as _;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{Header, OwnedHeaders, OwnedMessage};
 use rdkafka::producer::{FutureProducer, FutureRecord};
 use rdkafka::util::Timeout;
+use rdkafka::{ClientContext, Message as _};
 use tokio_util::sync::CancellationToken;
 
 use super::{Settings, dead, producer};
 use crate::decision::Reason;
 use crate::handler::Patience;
 
+/// The consumer says already that the brokers are gone.
+#[derive(Clone)]
+struct Quiet;
+
+impl ClientContext for Quiet {
+    fn error(&self, error: KafkaError, reason: &str) {
+        tracing::debug!(%error, reason, "librdkafka");
+    }
+}
+
 /// The way to a topic's dead letters.
 #[derive(Clone)]
 pub(super) struct DeadLetters {
-    producer: FutureProducer,
+    producer: FutureProducer<Quiet>,
     topic: String,
     patience: Patience,
 }
@@ -24,7 +34,7 @@ impl DeadLetters {
         let mut config = producer(&settings.brokers);
         // After so long it is tried anew here, where it can be stopped.
         config.set("message.timeout.ms", "30000");
-        Ok(Self { producer: config.create()?, topic: dead(&settings.topic), patience })
+        Ok(Self { producer: config.create_with_context(Quiet)?, topic: dead(&settings.topic), patience })
     }
 
     /// Puts a copy there, and waits until the broker has it: for as long as that takes, because nothing behind this message is

@@ -26,6 +26,7 @@
 //! - Kafka does not count deliveries. A message that kills its consumers, and not only itself, stops its partition.
 
 mod assignment;
+mod commits;
 mod consume;
 mod dead;
 mod incoming;
