@@ -1,5 +1,6 @@
 //! A consumer that books each message once, to be tried with a broker.
 
+use std::io::IsTerminal as _;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -78,7 +79,12 @@ enum Publish {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::INFO).with_target(false).init();
+    tracing_subscriber::fmt()
+        .with_max_level(tracing_subscriber::filter::LevelFilter::INFO)
+        .with_target(false)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .init();
     let done = match Options::parse().command {
         Command::RabbitMq { broker, prefetch, common } => broker.consume(prefetch, &common).await,
         Command::RedisStreams { broker, member, common } => broker.consume(member, &common).await,
