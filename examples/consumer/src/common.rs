@@ -11,6 +11,7 @@ use consumer::{Books, Handler, Patience};
 use idem_runtime::{Idempotency, SqliteStore};
 
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub(crate) struct Common {
     /// The SQLite file with the bookings and the records of the messages; several consumers may share it
     #[arg(long, default_value = "ledger.db", value_name = "FILE")]

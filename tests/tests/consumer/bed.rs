@@ -148,6 +148,15 @@ impl Bed {
         number("pending") + number("lag")
     }
 
+    /// Until the broker knows that its consumer is gone, and has what that had in hand. Redis need not know it.
+    pub(crate) async fn until_nobody_consumes(&self) {
+        if !self.is_redis() {
+            let server = self.rabbitmq_server();
+            let state = async || server.state(&self.queue).await.filter(|(_, consumers)| *consumers == 0);
+            idem_tests::until("nobody consumes", state).await;
+        }
+    }
+
     /// The id and the reason of each dead letter, in order. They are taken out.
     pub(crate) async fn dead(&self) -> Vec<(Option<String>, String)> {
         let dead = format!("{}.dead", self.queue);

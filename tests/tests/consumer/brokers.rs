@@ -43,16 +43,17 @@ impl Bed {
     }
 }
 
-/// First killed between the record and the acknowledgement, and then stopped there.
+/// First it is killed between the record and the acknowledgement, and then it is stopped there.
 async fn a_broker_that_goes_away_before_the_acknowledgement_delivers_again_and_is_told(mut bed: Bed) {
     bed.publish(&[pay("p-1", "ann", 5)]).await;
     let outside = Outside::new().await;
     let consumer = bed.gated(&outside, "after-completion", &["--stop-after", "2"]);
     let stopped = outside.next_at("after-completion").await;
     bed.kill_broker();
+    // From here on it has nobody to acknowledge to.
+    consumer.says("is gone").await;
     stopped.go_on().await;
     consumer.says("booked").await;
-    consumer.says("is gone").await;
     bed.restart_broker().await;
     // On the same process: it has found the broker again.
     consumer.says("seen before").await;
