@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Weak};
 
@@ -16,6 +16,9 @@ use crate::process::{free_port, processes};
 
 /// Where Debian's package puts it. The program of this name in the `PATH` would change to another user.
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
+
+/// Starts it, and kills the whole group when the test's process is gone, for whatever reason: then its input ends.
+const TOGETHER: &str = r#"exec 3<&0; "$0" </dev/null & server=$!; (cat <&3 >/dev/null; kill -KILL 0) & wait $server"#;
 
 /// A `rabbitmq-server` with its data in a folder of its own. It is killed when it is dropped, with the programs that it has
 /// started, and with the Erlang port mapper that it is found by.
@@ -87,8 +90,9 @@ impl RabbitMqServer {
             .expect("epmd (tests/run installs it)");
         let output = || File::options().create(true).append(true).open(self.file("output")).expect("a file");
         let server = self
-            .command(Path::new(SERVER))
-            .stdin(Stdio::null())
+            .command("sh")
+            .args(["-c", TOGETHER, SERVER])
+            .stdin(Stdio::piped())
             .stdout(output())
             .stderr(output())
             // It is a script that starts the server, which starts programs: all in one group.
@@ -115,8 +119,8 @@ impl RabbitMqServer {
         self.folder.path().join(name)
     }
 
-    /// A program of RabbitMQ's, for this server and for none that is installed.
-    fn command(&self, program: &Path) -> Command {
+    /// A program in the environment of this server, and of none that is installed.
+    fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
         command.current_dir(self.folder.path()).env_clear();
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -13,6 +13,7 @@ use crate::outgoing::Messages;
 pub(crate) mod kafka;
 
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub(crate) struct RabbitMq {
     /// The broker
     #[arg(long, default_value = "amqp://guest:guest@127.0.0.1:5672/%2f", value_name = "URL")]
@@ -48,6 +49,7 @@ impl RabbitMq {
 }
 
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub(crate) struct RedisStreams {
     /// The server
     #[arg(long, default_value = "redis://127.0.0.1:6379", value_name = "URL")]
@@ -58,6 +60,7 @@ pub(crate) struct RedisStreams {
 }
 
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub(crate) struct Member {
     /// The consumer group
     #[arg(long, default_value = "ledger", value_name = "NAME")]

@@ -5,12 +5,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
+use consumer::handler::Countdown;
 use consumer::intake::Intake;
 use consumer::{Books, Handler, Patience};
 use idem_runtime::{Idempotency, SqliteStore};
-use tokio_util::sync::CancellationToken;
 
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub(crate) struct Common {
     /// The SQLite file with the bookings and the records of the messages; several consumers may share it
     #[arg(long, default_value = "ledger.db", value_name = "FILE")]
@@ -53,35 +54,15 @@ impl Common {
         let idempotency = Idempotency::new(store.clone());
         let scope = self.scope.as_deref().unwrap_or(queue);
         let books = Books::open(&idempotency, &store, scope, self.lease).await.map_err(|error| error.to_string())?;
-        let stop = CancellationToken::new();
-        tokio::spawn(stop_at_signal(stop.clone()));
+        let stop = consumer::stop::at_signal();
         let handler = Handler {
             books,
             patience: Patience { failures: self.max_failures, ..Patience::default() },
             intake: Intake::default(),
-            stop_after: self.stop_after.map(|messages| consumer::handler::Countdown::new(messages, stop.clone())),
+            stop_after: self.stop_after.map(|messages| Countdown::new(messages, stop.clone())),
             stop,
             pause_before_ack: self.pause_before_ack,
         };
         Ok((handler, idempotency))
     }
-}
-
-async fn stop_at_signal(stop: CancellationToken) {
-    let interrupt = async { drop(tokio::signal::ctrl_c().await) };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
-    tracing::info!("stopping: what has begun is brought to its end");
-    stop.cancel();
 }

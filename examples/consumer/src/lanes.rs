@@ -81,3 +81,59 @@ impl<T: Send + 'static> Lanes<T> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::{Barrier, Semaphore};
+
+    use super::*;
+
+    const FOUR: NonZeroUsize = NonZeroUsize::new(4).unwrap();
+
+    /// Two keys that do not share a lane: found, and not assumed.
+    #[tokio::test]
+    async fn two_keys_run_side_by_side() {
+        let lane = |key: &str| {
+            let mut hasher = DefaultHasher::new();
+            key.hash(&mut hasher);
+            hasher.finish() % 4
+        };
+        let keys: Vec<String> = (0..100).map(|number| format!("key-{number}")).collect();
+        let other = keys.iter().find(|key| lane(key) != lane(&keys[0])).unwrap();
+        // It lets nobody pass before there are two.
+        let both = Arc::new(Barrier::new(2));
+        let lanes = Lanes::new(FOUR, 1, move |()| {
+            let both = Arc::clone(&both);
+            async move { drop(both.wait().await) }
+        });
+        lanes.put(&keys[0], ()).await;
+        lanes.put(other, ()).await;
+        lanes.finish().await;
+    }
+
+    #[tokio::test]
+    async fn a_lane_takes_no_more_than_it_has_room_for() {
+        let gate = Arc::new(Semaphore::new(0));
+        let at = Arc::clone(&gate);
+        let lanes = Arc::new(Lanes::new(FOUR, 1, move |()| {
+            let gate = Arc::clone(&at);
+            async move { gate.acquire().await.unwrap().forget() }
+        }));
+        // One is being worked on or about to be, one waits, and one has no place at least.
+        let more = Arc::clone(&lanes);
+        let putting = tokio::spawn(async move {
+            for _ in 0..3 {
+                more.put("key", ()).await;
+            }
+        });
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!putting.is_finished());
+        gate.add_permits(3);
+        putting.await.unwrap();
+        Arc::into_inner(lanes).unwrap().finish().await;
+    }
+}

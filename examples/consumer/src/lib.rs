@@ -19,6 +19,7 @@ pub mod lanes;
 pub mod message;
 pub mod rabbitmq;
 pub mod redis_streams;
+pub mod stop;
 
 pub use books::{Books, NotBooked, Receipt};
 pub use decision::{Decision, Reason};

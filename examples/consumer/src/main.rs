@@ -1,10 +1,14 @@
 //! A consumer that books each message once, to be tried with a broker.
 
+use std::io::IsTerminal as _;
 use std::num::NonZeroU16;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tracing_subscriber::filter::{LevelFilter, Targets};
+use tracing_subscriber::layer::SubscriberExt as _;
+use tracing_subscriber::util::SubscriberInitExt as _;
 
 #[cfg(feature = "kafka")]
 use brokers::kafka;
@@ -98,7 +102,11 @@ enum Publish {
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_max_level(tracing_subscriber::filter::LevelFilter::INFO).with_target(false).init();
+    // What the client says of lost connections, the consumer says too.
+    let lines = Targets::new().with_default(LevelFilter::INFO).with_target("lapin", LevelFilter::OFF);
+    let terminal = std::io::stderr().is_terminal();
+    let log = tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr).with_ansi(terminal).finish();
+    log.with(lines).init();
     let done = match Options::parse().command {
         Command::RabbitMq { broker, prefetch, common } => broker.consume(prefetch, &common).await,
         Command::RedisStreams { broker, member, common } => broker.consume(member, &common).await,

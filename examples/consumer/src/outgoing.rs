@@ -4,6 +4,7 @@ use clap::Args;
 use consumer::message::{Outgoing, Payment};
 
 #[derive(Clone, Debug, Args)]
+#[group(skip)]
 pub(crate) struct Messages {
     /// How many payments, over some accounts
     #[arg(long, default_value = "1", value_name = "NUMBER")]

@@ -5,6 +5,7 @@ use std::time::Duration;
 use idem_tests::until;
 use rdkafka::client::DefaultClientContext;
 use rdkafka::consumer::{BaseConsumer, Consumer as _};
+use rdkafka::error::KafkaResult;
 use rdkafka::message::{Header, Headers as _, OwnedHeaders};
 use rdkafka::mocking::MockCluster;
 use rdkafka::producer::{DefaultProducerContext, FutureProducer, FutureRecord};
@@ -83,8 +84,7 @@ impl Broker {
     pub(crate) async fn committed(&self) -> Vec<i64> {
         let mut list = TopicPartitionList::new();
         list.add_partition_range(TOPIC, 0, self.partitions - 1);
-        let committed =
-            until("an answer", async || self.looker(GROUP).committed_offsets(list.clone(), AT_ONCE).ok()).await;
+        let committed = self.ask(GROUP, move |looker| looker.committed_offsets(list.clone(), AT_ONCE)).await;
         let offset = |offset| if let Offset::Offset(offset) = offset { offset } else { -1 };
         (0..self.partitions).map(|number| offset(committed.find_partition(TOPIC, number).unwrap().offset())).collect()
     }
@@ -99,21 +99,34 @@ impl Broker {
         until("all is committed", async || (self.committed().await == ends).then_some(())).await;
     }
 
-    async fn end(&self, topic: &str, partition: i32) -> i64 {
-        let looker = self.looker("nobody");
-        until("an answer", async || looker.fetch_watermarks(topic, partition, AT_ONCE).ok()).await.1
+    async fn end(&self, topic: &'static str, partition: i32) -> i64 {
+        self.ask("nobody", move |looker| looker.fetch_watermarks(topic, partition, AT_ONCE)).await.1
     }
 
-    /// A client that asks, and is no member of the group. Made anew for each question: one from before the broker was away may
-    /// take a minute until it asks again.
-    fn looker(&self, group: &str) -> BaseConsumer {
-        ClientConfig::new().set("bootstrap.servers", self.address()).set("group.id", group).create().unwrap()
+    /// Asks until there is an answer. By a client that is no member of the group, and is made anew for each question: one from
+    /// before the broker was away may take a minute until it asks again.
+    async fn ask<T: Send + 'static>(
+        &self,
+        group: &'static str,
+        question: impl Fn(&BaseConsumer) -> KafkaResult<T> + Clone + Send + 'static,
+    ) -> T {
+        until("an answer", async || {
+            let (config, question) = (self.client(group), question.clone());
+            tokio::task::spawn_blocking(move || question(&config.create().unwrap())).await.unwrap().ok()
+        })
+        .await
+    }
+
+    fn client(&self, group: &str) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config.set("bootstrap.servers", self.address()).set("group.id", group);
+        config
     }
 
     /// All dead letters.
     pub(crate) async fn dead_letters(&self) -> Vec<Letter> {
         let count = self.end(DEAD, 0).await;
-        let reader = self.looker("a person");
+        let reader: BaseConsumer = self.client("a person").create().unwrap();
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(DEAD, 0, Offset::Beginning).unwrap();
         reader.assign(&list).unwrap();

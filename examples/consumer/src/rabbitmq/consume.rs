@@ -8,7 +8,7 @@ use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, Consumer};
 
 use super::dead::DeadLetters;
-use super::{Error, Settings, connect, incoming, is_for_good, read, topology};
+use super::{Error, Settings, close, connect, incoming, is_for_good, read, topology};
 use crate::handler::{Handler, Verdict};
 use crate::lanes::Lanes;
 use crate::message::Message;
@@ -103,11 +103,12 @@ impl Session {
         }
     }
 
-    /// What was not acknowledged is delivered again, to somebody else.
+    /// Ends when the broker has all acknowledgements. What was not acknowledged is delivered again, to somebody else.
     async fn close(self) {
-        if let Err(error) = self.connection.close(200, "done".into()).await {
-            tracing::debug!(%error, "the connection was not closed in an orderly way");
+        if let Err(error) = self.channel.close(200, "done".into()).await {
+            tracing::warn!(%error, "the last acknowledgements may be lost");
         }
+        close(&self.connection).await;
     }
 }
 

@@ -84,6 +84,13 @@ async fn connect(uri: &AMQPUri) -> lapin::Result<Connection> {
     Connection::connect_uri(uri.clone(), ConnectionProperties::default().with_connection_name(name.into())).await
 }
 
+/// Says goodbye. What matters was answered before.
+async fn close(connection: &Connection) {
+    if let Err(error) = connection.close(200, "done".into()).await {
+        tracing::debug!(%error, "the connection was not closed in an orderly way");
+    }
+}
+
 /// Whether trying again is of no use: wrong credentials, no such virtual host, a queue that was declared otherwise.
 fn is_for_good(error: &lapin::Error) -> bool {
     const ACCESS_REFUSED: u16 = 403;

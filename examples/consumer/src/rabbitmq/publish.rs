@@ -4,7 +4,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Connection};
 
 use super::dead::PERSISTENT;
-use super::{Error, Settings, connect, is_for_good, read, topology};
+use super::{Error, Settings, close, connect, is_for_good, read, topology};
 use crate::handler::Patience;
 use crate::message::Outgoing;
 
@@ -25,7 +25,8 @@ pub async fn publish(settings: &Settings, messages: &[Outgoing]) -> Result<(), E
             let connection = connect(&uri).await?;
             topology::declare(&connection, settings).await?;
             send(&connection, &settings.queue, &mut left).await?;
-            connection.close(200, "done".into()).await
+            close(&connection).await;
+            Ok(())
         };
         match sent.await {
             Ok(()) if left.is_empty() => return Ok(()),

@@ -25,7 +25,8 @@ mod source;
 use std::num::NonZeroUsize;
 use std::time::Duration;
 
-use redis::aio::{ConnectionManager, ConnectionManagerConfig};
+use redis::AsyncConnectionConfig;
+use redis::aio::MultiplexedConnection;
 
 pub use consume::consume;
 pub use publish::publish;
@@ -74,13 +75,13 @@ fn open(url: &str) -> Result<redis::Client, Error> {
     redis::Client::open(url).map_err(|_| Error::Url)
 }
 
-/// A connection that is made anew when it is lost. What was being said then is lost, and is told as an error.
-fn lasting(client: &redis::Client) -> Result<ConnectionManager, Error> {
-    let config = ConnectionManagerConfig::new()
-        .set_response_timeout(Some(Duration::from_secs(5)))
-        .set_connection_timeout(Some(Duration::from_secs(5)))
-        .set_max_delay(Duration::from_secs(1));
-    ConnectionManager::new_lazy_with_config(client.clone(), config).map_err(Error::Refused)
+/// A connection for commands that wait for so long.
+async fn connect(client: &redis::Client, longest_wait: Duration) -> redis::RedisResult<MultiplexedConnection> {
+    const PATIENCE: Duration = Duration::from_secs(5);
+    let config = AsyncConnectionConfig::new()
+        .set_connection_timeout(Some(PATIENCE))
+        .set_response_timeout(Some(longest_wait + PATIENCE));
+    client.get_multiplexed_async_connection_with_config(&config).await
 }
 
 /// Whether trying again is of no use.

@@ -1,6 +1,8 @@
 //! A producer, to try it with.
 
-use super::{Error, is_for_good, lasting, open, source};
+use std::time::Duration;
+
+use super::{Error, connect, is_for_good, open, source};
 use crate::handler::Patience;
 use crate::message::Outgoing;
 
@@ -13,16 +15,27 @@ const CHUNK: usize = 256;
 /// # Errors
 /// When the server refuses this for good.
 pub async fn publish(url: &str, stream: &str, messages: &[Outgoing]) -> Result<(), Error> {
-    let mut connection = lasting(&open(url)?)?;
+    let client = open(url)?;
     let patience = Patience::default();
-    for chunk in messages.chunks(CHUNK) {
-        let mut waits = patience.waits();
-        while let Err(error) = source::add(&mut connection, stream, chunk.iter()).await {
-            if is_for_good(&error) {
-                return Err(Error::Refused(error));
+    let mut waits = patience.waits();
+    let mut left = messages;
+    while !left.is_empty() {
+        let sent = async {
+            let mut connection = connect(&client, Duration::ZERO).await?;
+            while !left.is_empty() {
+                let (chunk, rest) = left.split_at(CHUNK.min(left.len()));
+                source::add(&mut connection, stream, chunk.iter()).await?;
+                left = rest;
             }
-            tracing::warn!(%error, "the server is gone: what it did not answer is sent again");
-            tokio::time::sleep(waits.next().unwrap_or(patience.longest_wait)).await;
+            Ok(())
+        };
+        match sent.await {
+            Ok(()) => {}
+            Err(error) if is_for_good(&error) => return Err(Error::Refused(error)),
+            Err(error) => {
+                tracing::warn!(%error, left = left.len(), "the server is gone: what it did not answer is sent again");
+                tokio::time::sleep(waits.next().unwrap_or(patience.longest_wait)).await;
+            }
         }
     }
     Ok(())

@@ -1,38 +1,36 @@
 //! What a consumer of a group can read, and say.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
 use redis::streams::{
     StreamAutoClaimOptions, StreamAutoClaimReply, StreamId, StreamPendingCountReply, StreamReadOptions, StreamReadReply,
 };
-use redis::{AsyncCommands as _, AsyncConnectionConfig, RedisResult};
+use redis::{AsyncCommands as _, RedisResult};
 
-use super::Settings;
 use super::entry::{CONTENT, ID};
+use super::{Settings, connect};
 use crate::decision::Reason;
 
 /// How long a read waits for new entries, and so how long a stop may take.
 const BLOCK: Duration = Duration::from_millis(500);
 
 /// Reads, on a connection of its own: a read that waits holds up all that is said after it.
-pub(super) struct Source<'a> {
+pub(super) struct Source {
     connection: MultiplexedConnection,
-    settings: &'a Settings,
+    settings: Arc<Settings>,
 }
 
-impl<'a> Source<'a> {
+impl Source {
     /// Makes the group, if need be.
-    pub(super) async fn open(client: &redis::Client, settings: &'a Settings) -> RedisResult<Self> {
-        let config = AsyncConnectionConfig::new()
-            .set_connection_timeout(Some(Duration::from_secs(5)))
-            .set_response_timeout(Some(BLOCK + Duration::from_secs(5)));
-        let mut connection = client.get_multiplexed_async_connection_with_config(&config).await?;
+    pub(super) async fn open(client: &redis::Client, settings: &Arc<Settings>) -> RedisResult<Self> {
+        let mut connection = connect(client, BLOCK).await?;
         let made: RedisResult<()> = connection.xgroup_create_mkstream(&settings.stream, &settings.group, "0").await;
         match made {
             Err(error) if error.code() != Some("BUSYGROUP") => Err(error),
-            _ => Ok(Self { connection, settings }),
+            _ => Ok(Self { connection, settings: Arc::clone(settings) }),
         }
     }
 
@@ -58,7 +56,7 @@ impl<'a> Source<'a> {
 
     /// Claims entries of consumers that give no sign of life, from a place in the list; and the next place, if there is one.
     pub(super) async fn abandoned(&mut self, from: &str) -> RedisResult<(Vec<StreamId>, Option<String>)> {
-        let Settings { stream, group, name, batch, claim_after, .. } = self.settings;
+        let Settings { stream, group, name, batch, claim_after, .. } = &*self.settings;
         let options = StreamAutoClaimOptions::default().count(batch.get());
         let idle = claim_after.as_millis() as u64;
         let reply: StreamAutoClaimReply =
@@ -74,7 +72,7 @@ impl<'a> Source<'a> {
     /// How often each of these was delivered. They are this consumer's own.
     pub(super) async fn deliveries(&mut self, entries: &[StreamId]) -> RedisResult<HashMap<String, usize>> {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(HashMap::new()) };
-        let Settings { stream, group, name, .. } = self.settings;
+        let Settings { stream, group, name, .. } = &*self.settings;
         // There may be others in between, which this consumer has in hand.
         let mut from = first.id.clone();
         let mut counts = HashMap::new();
