@@ -17,6 +17,7 @@ pub mod postgres_server;
 pub mod process;
 pub mod prometheus_server;
 pub mod proxy;
+pub mod rabbitmq_server;
 pub mod redis_cluster;
 pub mod redis_sentinel;
 pub mod redis_server;
