@@ -1,10 +1,17 @@
-//! Claims and outcomes for tests that ask a store directly, without a handler.
+//! Claims and outcomes for tests that ask a store directly, without a handler; and jobs that a test and its programs share.
 
 use std::time::Duration;
 
 use bytes::Bytes;
 use idem_runtime::store::{Claim, Outcome, OwnerToken};
-use idem_runtime::{Fingerprint, RecordKey};
+use idem_runtime::{Fingerprint, Job, OnFailure, RecordKey};
+
+/// A job whose owner is missed soon, and whose failure lets the next one run.
+pub const RETRIED_JOB: Job = Job::new("retried", Duration::from_secs(3_600)).lease(Duration::from_secs(1));
+
+/// The same, whose failure is the outcome.
+pub const KEPT_JOB: Job =
+    Job::new("kept", Duration::from_secs(3_600)).lease(Duration::from_secs(1)).on_failure(OnFailure::Keep);
 
 /// A claim of a key that nobody has had before, which holds longer than any test takes.
 #[must_use]

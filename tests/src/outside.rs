@@ -56,6 +56,15 @@ impl Outside {
         }
     }
 
+    /// Where programs say that they have stopped.
+    ///
+    /// # Panics
+    /// Never: it listens.
+    #[must_use]
+    pub fn gate(&self) -> std::net::SocketAddr {
+        self.listener.local_addr().expect("an address")
+    }
+
     fn effects_file(&self) -> PathBuf {
         self.folder.path().join("effects")
     }

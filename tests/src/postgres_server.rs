@@ -9,7 +9,7 @@ use sqlx::postgres::{PgConnectOptions, PgRow};
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tempfile::TempDir;
 
-use crate::process::{free_port, signal};
+use crate::process::{Process, free_port, processes, signal};
 
 /// PostgreSQL does not run as root. Debian's package makes this user, and every system has the other one.
 const USERS: [&str; 2] = ["postgres", "nobody"];
@@ -242,21 +242,11 @@ fn finished(command: &mut Command) -> Output {
 
 /// The processes that `parent` has started.
 fn children(parent: u32) -> Vec<u32> {
-    let folders = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let processes = folders.filter_map(|folder| folder.file_name().to_str()?.parse().ok());
-    processes.filter(|&process| state(process).is_some_and(|(_, its)| its == parent)).collect()
+    processes().filter(|(_, process)| process.parent == parent).map(|(pid, _)| pid).collect()
 }
 
-/// Its state and its parent, unless it has gone.
-fn state(process: u32) -> Option<(char, u32)> {
-    let line = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    // After the name, which may contain anything, in parentheses.
-    let mut fields = line.rsplit_once(") ")?.1.split(' ');
-    Some((fields.next()?.chars().next()?, fields.next()?.parse().ok()?))
-}
-
-fn runs(process: u32) -> bool {
-    state(process).is_some_and(|(state, _)| state != 'Z')
+fn runs(pid: u32) -> bool {
+    Process::of(pid).is_some_and(|process| process.runs)
 }
 
 fn signal_if_there(process: u32, name: &str) {

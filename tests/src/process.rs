@@ -35,6 +35,33 @@ pub fn signal(pid: u32, name: &str) {
     assert!(status.success(), "kill -{name} {pid}");
 }
 
+/// A process, as the system has it in its list.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Process {
+    /// Not one that has ended, and that nobody has asked for yet.
+    pub(crate) runs: bool,
+    pub(crate) parent: u32,
+    pub(crate) group: u32,
+}
+
+impl Process {
+    /// The one of this number, unless it has gone.
+    pub(crate) fn of(pid: u32) -> Option<Self> {
+        let line = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        // After the name, which may contain anything, in parentheses.
+        let mut fields = line.rsplit_once(") ")?.1.split(' ');
+        let runs = fields.next()? != "Z";
+        Some(Self { runs, parent: fields.next()?.parse().ok()?, group: fields.next()?.parse().ok()? })
+    }
+}
+
+/// All processes there are, with their numbers.
+pub(crate) fn processes() -> impl Iterator<Item = (u32, Process)> {
+    let folders = std::fs::read_dir("/proc").into_iter().flatten().flatten();
+    let pids = folders.filter_map(|folder| folder.file_name().to_str()?.parse().ok());
+    pids.filter_map(|pid| Some((pid, Process::of(pid)?)))
+}
+
 /// A server program in a process of its own. It is killed when it is dropped.
 #[derive(Debug)]
 pub struct Program {

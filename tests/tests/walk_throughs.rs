@@ -7,6 +7,8 @@ use std::path::Path;
 use std::process::Command;
 
 use idem_tests::process::{Program, built};
+use idem_tests::rabbitmq_server::RabbitMqServer;
+use idem_tests::redis_server::RedisServer;
 use tempfile::TempDir;
 
 const README: &str = include_str!("../../README.md");
@@ -17,7 +19,8 @@ struct WalkThrough {
     lines: Vec<&'static str>,
 }
 
-/// Every section about an example begins with the one line that starts it, in a block of its own.
+/// Every section about an example begins with the one line that starts it, in a block of its own; or, if it takes commands,
+/// with the first of them.
 fn walk_throughs() -> Vec<WalkThrough> {
     let (_, examples) = README.split_once("\n## The examples\n").unwrap();
     let (examples, _) = examples.split_once("\n## ").unwrap();
@@ -26,9 +29,13 @@ fn walk_throughs() -> Vec<WalkThrough> {
 
 fn walk_through(section: &'static str) -> WalkThrough {
     let blocks = section.split("```sh\n").skip(1).map(|block| block.split_once("\n```").unwrap().0);
-    let mut lines = blocks.flat_map(str::lines);
-    let example = lines.next().and_then(|line| line.strip_prefix("cargo run -p ")).unwrap();
-    WalkThrough { example, lines: lines.collect() }
+    let mut lines: Vec<&str> = blocks.flat_map(str::lines).collect();
+    let started = lines[0].strip_prefix("cargo run -p ").unwrap();
+    let example = started.split_once(' ').map_or(started, |(example, _)| example);
+    if example == started {
+        lines.remove(0);
+    }
+    WalkThrough { example, lines }
 }
 
 /// The status that a line says it gets: `curl .. # 428`.
@@ -97,6 +104,29 @@ async fn tasks() {
 #[tokio::test]
 async fn client() {
     walk("client").await;
+}
+
+/// Its lines are commands; behind `#` stands what they print.
+#[tokio::test]
+async fn consumer() {
+    let through = walk_throughs().into_iter().find(|through| through.example == "consumer").unwrap();
+    let (rabbitmq, redis) = (RabbitMqServer::start().await, RedisServer::start().await);
+    let folder = TempDir::new().unwrap();
+    let program = format!("{} ", built("consumer").display());
+    let here = |line: &&str| {
+        line.replace("cargo run -q -p consumer -- ", &program)
+            .replace("cargo run -p consumer -- ", &program)
+            .replace(" rabbitmq", &format!(" rabbitmq --url {}", rabbitmq.url()))
+            .replace(" redis-streams", &format!(" redis-streams --url {}", redis.url()))
+    };
+    let lines: Vec<String> = through.lines.iter().map(here).collect();
+    let mut script = vec!["exec 2>&1"];
+    script.extend(lines.iter().map(String::as_str));
+    let printed = run(&script, folder.path());
+    for (line, printed) in lines.iter().zip(&printed[1..]) {
+        let said = expected(line).unwrap_or_default();
+        assert!(printed.contains(said), "{line}\n{printed}");
+    }
 }
 
 #[test]

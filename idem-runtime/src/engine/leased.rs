@@ -72,7 +72,7 @@ async fn renew(engine: Arc<Engine>, claim: Claim, progress: Arc<Progress>) {
         tokio::time::sleep_until(next).await;
         let sent = Instant::now();
         let limit = engine.limits.store_timeout.min(claim.lease);
-        match engine.within(limit, engine.store.renew(&claim)).await {
+        match engine.asking(limit, engine.store.renew(&claim)).await {
             Ok(Hold::Held) => {
                 engine.stats.count(Event::Renewed);
                 progress.renewed(sent + claim.lease);

@@ -10,7 +10,6 @@
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -25,6 +24,7 @@ use crate::telemetry;
 pub(crate) mod adopt;
 mod in_place;
 mod leased;
+mod mode;
 mod policy;
 pub(crate) mod progress;
 mod seize;
@@ -36,6 +36,7 @@ mod tests;
 pub(crate) mod transaction;
 mod waiters;
 
+use mode::Mode;
 pub(crate) use policy::Policy;
 pub use policy::{InFlight, OnFailure};
 use progress::{Phase, Progress};
@@ -45,6 +46,9 @@ use transaction::Slot;
 use waiters::Waiters;
 
 use crate::store::Outcome;
+
+/// No digest of anything.
+const NOBODYS: RecordKey = RecordKey::from_bytes([0; 32]);
 
 /// Limits of the engine itself, the same for all operations.
 #[derive(Clone, Copy, Debug)]
@@ -139,22 +143,25 @@ pub(crate) enum UnavailableBecause {
 
 pub(crate) struct Engine {
     store: Box<dyn ErasedStore>,
+    /// How long a call of the store takes at the longest, if it says so. Not one of its transactions.
+    longest_call: Option<Duration>,
     limits: Limits,
     stats: Arc<Stats>,
     waiters: Waiters,
     live: TaskTracker,
-    draining: AtomicBool,
+    mode: Mode,
 }
 
 impl Engine {
     pub(crate) fn new(store: Box<dyn ErasedStore>, limits: Limits) -> Self {
         Self {
             stats: Arc::new(Stats::new(store.name())),
+            longest_call: store.longest_call(),
             store,
             limits,
             waiters: Waiters::new(limits.max_waiters),
             live: TaskTracker::new(),
-            draining: AtomicBool::new(false),
+            mode: Mode::default(),
         }
     }
 
@@ -166,14 +173,60 @@ impl Engine {
         &self.stats
     }
 
+    pub(crate) fn stop_claiming(&self) {
+        self.mode.drain();
+    }
+
+    /// How many claims are held, or on their way.
+    pub(crate) fn running(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Whether the store answers.
+    pub(crate) async fn ask_store(&self) -> Result<(), StoreError> {
+        self.within(self.limits.store_timeout, self.store.look_up(NOBODYS)).await.map(drop)
+    }
+
     pub(crate) async fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
+        self.stop_claiming();
         self.live.close();
         self.live.wait().await;
     }
 
-    fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
+    pub(crate) fn is_draining(&self) -> bool {
+        self.mode.is_draining()
+    }
+
+    /// Turns the guard off or on, for all that comes from here on.
+    pub(crate) fn bypass(&self, on: bool) {
+        if !self.mode.bypass(on) {
+            return;
+        }
+        let (store, bypassed) = (self.store.name(), self.stats.snapshot().bypassed);
+        match on {
+            true => tracing::error!(store, "idempotency is bypassed: requests run unprotected, and retries run again"),
+            false => {
+                tracing::error!(store, bypassed, "idempotency is not bypassed any more: requests are guarded again")
+            }
+        }
+    }
+
+    pub(crate) fn is_bypassed(&self) -> bool {
+        self.mode.is_bypassed()
+    }
+
+    /// What is asked before a request is identified: whether it runs unprotected, for that is counted and said.
+    pub(crate) fn bypasses(&self) -> bool {
+        self.is_bypassed() && self.note_bypass()
+    }
+
+    #[cold]
+    fn note_bypass(&self) -> bool {
+        self.stats.count(Event::Bypassed);
+        if let Some(requests) = self.mode.to_be_said() {
+            tracing::warn!(requests, "requests run unprotected, because idempotency is bypassed");
+        }
+        true
     }
 
     /// Runs the work once for `call`, or says how it went before. `prepared` gives the work; it is awaited only if the work
@@ -325,7 +378,19 @@ impl Engine {
         }
     }
 
-    /// One store call, with its deadline.
+    /// One store call, with its deadline. One that the store ends early enough needs no timer.
+    async fn asking<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match self.longest_call {
+            Some(longest) if longest <= limit => call.await,
+            _ => self.within(limit, call).await,
+        }
+    }
+
+    /// A call with its deadline.
     async fn within<T>(
         &self,
         limit: Duration,

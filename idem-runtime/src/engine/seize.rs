@@ -160,7 +160,7 @@ impl Engine {
     /// As often as need be, with the call that has been made as the first one.
     async fn go_on_claiming<'a>(&'a self, claim: &'a Claim, made: Claiming<'a>) -> Result<ClaimOutcome, StoreError> {
         let made = Mutex::new(Some(made));
-        self.trying(|| made.lock().take().unwrap_or_else(|| self.store.claim(claim))).await
+        self.trying(self.longest_call, || made.lock().take().unwrap_or_else(|| self.store.claim(claim))).await
     }
 
     async fn take_over(
@@ -178,7 +178,7 @@ impl Engine {
                 return Err(Refused::OutcomeUnknown);
             }
             let sent = Instant::now();
-            let answer = self.trying(|| self.store.take_over(claim, holder.owner)).await;
+            let answer = self.trying(self.longest_call, || self.store.take_over(claim, holder.owner)).await;
             match self.answered(claim, answer)? {
                 ClaimOutcome::Abandoned(other) => holder = other,
                 outcome => return self.judge(claim, sent, live, outcome),
@@ -233,7 +233,7 @@ impl Engine {
 
     /// While draining, what is finished is still replayed, but nothing is claimed.
     async fn look_only(&self, claim: &Claim) -> Result<Seized, Refused> {
-        match self.within(self.limits.store_timeout, self.store.look_up(claim.key)).await {
+        match self.asking(self.limits.store_timeout, self.store.look_up(claim.key)).await {
             Ok(Some(Entry::Completed(record))) => {
                 same(record.fingerprint == claim.fingerprint, Seized::Completed(record))
             }
@@ -245,16 +245,30 @@ impl Engine {
         }
     }
 
-    /// Makes a call, a few times if need be, within the deadline of one.
-    pub(super) async fn trying<T, F>(&self, call: impl Fn() -> F) -> Result<T, StoreError>
+    /// Makes a call, a few times if need be, within the deadline of one. It takes `longest` at the longest, if that is
+    /// known.
+    pub(super) async fn trying<T, F>(&self, longest: Option<Duration>, call: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
+        let (mut limit, mut first) = (self.limits.store_timeout, None);
+        if longest.is_some_and(|longest| longest <= limit) {
+            let began = Instant::now();
+            first = match call().await {
+                Err(error) if error.is_transient() => Some(Err(error)),
+                answer => return answer,
+            };
+            limit = limit.saturating_sub(began.elapsed());
+        }
         let mut last_error = None;
         let tries = async {
             let mut pause = CLAIM_PAUSE;
             for left in (0..CLAIM_TRIES).rev() {
-                match call().await {
+                let answer = match first.take() {
+                    Some(answer) => answer,
+                    None => call().await,
+                };
+                match answer {
                     Err(error) if error.is_transient() && left > 0 => last_error = Some(error),
                     answer => return answer,
                 }
@@ -263,10 +277,9 @@ impl Engine {
             }
             unreachable!("the last try returns")
         };
-        let limit = self.limits.store_timeout;
         match super::in_time(limit, tries).await {
             Some(answer) => answer,
-            None => Err(last_error.unwrap_or(StoreError::TimedOut(limit))),
+            None => Err(last_error.unwrap_or(StoreError::TimedOut(self.limits.store_timeout))),
         }
     }
 }

@@ -85,7 +85,7 @@ impl Engine {
         let mut call = self.store.complete(claim, attempt, outcome);
         match super::at_once(&mut call).await {
             Poll::Ready(answer) => answer,
-            Poll::Pending => Box::pin(self.within(self.deadline(valid_until), call)).await,
+            Poll::Pending => Box::pin(self.asking(self.deadline(valid_until), call)).await,
         }
     }
 
@@ -139,7 +139,7 @@ impl Engine {
     /// Releases the claim. If the store does not answer, the caller need not wait for it: the release goes on behind,
     /// and at the worst the lease ends.
     async fn release(self: &Arc<Self>, claim: &Claim, tally: &mut Tally, valid_until: Instant) -> Closed {
-        match self.within(self.deadline(valid_until), self.store.release(claim)).await {
+        match self.asking(self.deadline(valid_until), self.store.release(claim)).await {
             Ok(Hold::Held) => {
                 tally.released();
                 Closed::Ours
@@ -163,7 +163,7 @@ impl Engine {
         drop(tokio::spawn(self.live.track_future(async move {
             let mut pause = FIRST_PAUSE;
             for _ in 0..GIVE_BACK_TRIES {
-                if let Ok(hold) = engine.within(engine.limits.store_timeout, engine.store.release(&claim)).await {
+                if let Ok(hold) = engine.asking(engine.limits.store_timeout, engine.store.release(&claim)).await {
                     if hold == Hold::Held {
                         tally.unwrap_or_else(|| Tally::claimed(&engine.stats, 1)).released();
                         engine.waiters.wake(claim.key);
@@ -180,7 +180,7 @@ impl Engine {
     /// An owner that lost its claim answers with what was recorded instead, never with its own answer: two clients
     /// would see two answers to one request.
     pub(super) async fn after_loss<T>(&self, claim: &Claim) -> Result<Answer<T>, Refused> {
-        match self.within(self.limits.store_timeout, self.store.look_up(claim.key)).await {
+        match self.asking(self.limits.store_timeout, self.store.look_up(claim.key)).await {
             Ok(Some(Entry::Completed(record))) if record.fingerprint == claim.fingerprint => self.replay(record),
             Ok(_) => Err(Refused::Unavailable(UnavailableBecause::ClaimLost)),
             Err(error) => Err(Refused::store(error)),

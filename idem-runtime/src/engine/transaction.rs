@@ -122,7 +122,7 @@ impl Engine {
     /// Sends it again if it failed: a transaction whose opening was not answered is never used.
     async fn begin(&self, claim: &Claim, from: Option<OwnerToken>) -> Result<Begun<AnyTransaction>, Refused> {
         let store = self.transactional().map_err(Refused::store)?;
-        self.trying(|| store.begin(claim, from)).await.map_err(Refused::store)
+        self.trying(None, || store.begin(claim, from)).await.map_err(Refused::store)
     }
 
     fn transactional(&self) -> Result<&dyn crate::store::ErasedTransactionalStore, StoreError> {
@@ -252,7 +252,7 @@ impl Engine {
     {
         let _live = self.live.token();
         let store = self.transactional().map_err(Refused::store)?;
-        let transaction = self.trying(|| store.begin_unguarded(lease)).await.map_err(Refused::store)?;
+        let transaction = self.trying(None, || store.begin_unguarded(lease)).await.map_err(Refused::store)?;
         slot.put(transaction);
         progress.enter(Phase::Live);
         let ended = leased::run_caught(work).await;

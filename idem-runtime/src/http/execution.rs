@@ -131,7 +131,7 @@ impl Execution {
         self.shared.beside().transaction.set((idempotency, Arc::clone(&slot))).ok().map(|()| slot)
     }
 
-    pub(super) fn transaction(&self) -> Option<&(Idempotency, Arc<Slot>)> {
+    pub(crate) fn transaction(&self) -> Option<&(Idempotency, Arc<Slot>)> {
         self.shared.beside().transaction.get()
     }
 
@@ -142,7 +142,7 @@ impl Execution {
         by_key.or_else(|| beside.transaction.get().map(|(idempotency, _)| (idempotency, false)))
     }
 
-    pub(super) fn progress(&self) -> Arc<Progress> {
+    pub(crate) fn progress(&self) -> Arc<Progress> {
         Arc::<Progress<Beside>>::clone(&self.shared)
     }
 

@@ -20,7 +20,7 @@ use super::guarded::{Keyed, Request};
 use super::key_text::KeyText;
 use super::key_value::Arguments;
 use super::refusal::{Refusal, RefusalCode};
-use super::route::{Content, Guard, Missing, Route};
+use super::route::{Content, Guard, Missing, Route, Rules};
 use super::{content, cors, key, message, recording};
 use crate::Idempotency;
 use crate::digest::{Digester, Fingerprint, RecordKey};
@@ -58,9 +58,9 @@ pub fn run<F: Future>(
     Run {
         state: match begin(Start { route: Guard::Static(route), request, arguments }) {
             Begun::Answered(response) => State::Answered { response: Some(response) },
-            Begun::Unprotected(seen) => {
+            Begun::Unguarded(unguarded, seen) => {
                 let span = seen.span();
-                State::Unprotected { body: body.instrument(span), respond, seen: Some(seen) }
+                State::Unguarded { body: body.instrument(span), respond, unguarded, seen: Some(seen) }
             }
             Begun::Guarded(opening) => {
                 let engines = Stage::Before(Some(opening));
@@ -86,11 +86,11 @@ pin_project! {
     enum State<F: Future> {
         /// Without the handler: the request is refused.
         Answered { response: Option<Response> },
-        /// The request has no key.
-        Unprotected {
+        Unguarded {
             #[pin]
             body: Instrumented<F>,
             respond: Respond<F>,
+            unguarded: Unguarded,
             seen: Option<Seen>,
         },
         /// The body is never polled in here: it moves into a box of its own first.
@@ -116,11 +116,11 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let poll = match self.project().state.project() {
             Projected::Answered { response } => response.take().map_or(Poll::Pending, Poll::Ready),
-            Projected::Unprotected { body, respond, seen } => body.poll(context).map(|answer| {
+            Projected::Unguarded { body, respond, unguarded, seen } => body.poll(context).map(|answer| {
                 let Some(seen) = seen.take() else { return respond(answer) };
                 let response = seen.span().in_scope(|| respond(answer));
-                seen.end(Outcome::Unprotected);
-                response
+                seen.end(unguarded.outcome());
+                unguarded.mark(response)
             }),
             Projected::Guarded { guarding } => guarding.poll(context),
         };
@@ -168,10 +168,10 @@ where
 
 impl<F: Future> Guarding<F> {
     fn hand_over(&mut self) {
-        let Stage::Running(Engines { route, execution, .. }) = &self.engines else { return };
+        let Stage::Running(Engines { rules, execution, .. }) = &self.engines else { return };
         let (Some((body, respond)), Some(pack)) = (self.handlers.take(), self.pack) else { return };
         if let Some((idempotency, has_key)) = execution.guard() {
-            let recorder = Recorder { route: route.clone(), idempotency: idempotency.clone(), has_key };
+            let recorder = Recorder { rules: *rules, idempotency: idempotency.clone(), has_key };
             execution.give_work(pack(body, respond, recorder));
         }
     }
@@ -188,7 +188,7 @@ impl<F: Future> Drop for Guarding<F> {
 
 /// Decides what is recorded of an answer.
 struct Recorder {
-    route: Guard,
+    rules: Rules,
     idempotency: Idempotency,
     has_key: bool,
 }
@@ -196,9 +196,9 @@ struct Recorder {
 impl Recorder {
     async fn record(self, response: Response) -> Finished<Response> {
         if self.has_key {
-            recording::record(&self.route, &self.idempotency.face().replayed_header, response).await
+            recording::record(&self.rules, &self.idempotency.face().replayed_header, response).await
         } else {
-            recording::unrecorded(&self.route, response).await
+            recording::unrecorded(&self.rules, response).await
         }
     }
 }
@@ -207,7 +207,7 @@ impl Recorder {
 struct Engines {
     running: Adoptable<Response>,
     execution: Execution,
-    route: Guard,
+    rules: Rules,
 }
 
 /// How far the engine's part has come.
@@ -218,11 +218,19 @@ enum Stage {
     Running(Engines),
 }
 
-/// A request that is to be guarded. `ids` is what is known of it if it has a key.
+/// A request that is to be guarded.
 struct Opening {
     start: Start,
-    ids: Option<Ids>,
+    rules: Rules,
+    to: To,
     seen: Seen,
+}
+
+enum To {
+    /// It has a key.
+    Guard(Ids),
+    /// It has none, and writes in a transaction of its own.
+    Write(Unguarded),
 }
 
 /// A request, and how it is guarded.
@@ -236,7 +244,7 @@ pub(super) struct Start {
 #[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Begun {
     Answered(Response),
-    Unprotected(Seen),
+    Unguarded(Unguarded, Seen),
     Guarded(Opening),
 }
 
@@ -246,14 +254,20 @@ fn begin(mut start: Start) -> Begun {
         start.request.idempotency = idempotency.clone();
     }
     let seen = see(&start);
-    match seen.span().in_scope(|| identify(&mut start)) {
-        Ok(Some(ids)) => Begun::Guarded(Opening { start, ids: Some(ids), seen }),
+    let rules = start.route.rules(start.request.idempotency.defaults());
+    let bypassed = start.request.idempotency.engine().bypasses();
+    let identified = if bypassed { Ok(None) } else { seen.span().in_scope(|| identify(&mut start, &rules)) };
+    match identified {
+        Ok(Some(ids)) => Begun::Guarded(Opening { start, rules, to: To::Guard(ids), seen }),
         Ok(None) => {
-            start.request.idempotency.engine().stats().count(Event::Unprotected);
+            let unguarded = if bypassed { Unguarded::Bypassed } else { Unguarded::Keyless };
+            if !bypassed {
+                start.request.idempotency.engine().stats().count(Event::Unprotected);
+            }
             if start.request.execution.as_ref().is_some_and(|execution| execution.transaction().is_some()) {
-                Begun::Guarded(Opening { start, ids: None, seen })
+                Begun::Guarded(Opening { start, rules, to: To::Write(unguarded), seen })
             } else {
-                Begun::Unprotected(seen)
+                Begun::Unguarded(unguarded, seen)
             }
         }
         Err(refusal) => {
@@ -271,27 +285,31 @@ enum Opened {
 
 /// The response, if it is recorded and the store can tell at once; otherwise, what has to be polled for it.
 fn open(opening: Opening) -> Opened {
-    let Opening { start, ids, seen } = opening;
+    let Opening { start, rules, to, seen } = opening;
     let span = seen.span();
-    let Some(ids) = ids else {
-        let Start { route, request: Request { idempotency, execution, .. }, .. } = start;
-        let execution = execution.unwrap_or_else(Execution::new);
-        let stats = Arc::clone(idempotency.engine().stats());
-        let progress = execution.progress();
-        let running = in_transaction(route.clone(), idempotency, execution.clone(), seen).instrument(span);
-        return Opened::Running(Engines { running: Adoptable::new(running, progress, stats), execution, route });
+    let ids = match to {
+        To::Guard(ids) => ids,
+        To::Write(unguarded) => {
+            let Start { request: Request { idempotency, execution, .. }, .. } = start;
+            let execution = execution.unwrap_or_else(Execution::new);
+            let stats = Arc::clone(idempotency.engine().stats());
+            let progress = execution.progress();
+            let running = in_transaction(rules, unguarded, idempotency, execution.clone(), seen);
+            let running = Adoptable::new(running, progress, stats, span);
+            return Opened::Running(Engines { running, execution, rules });
+        }
     };
-    let _entered = span.enter();
-    let mut attempt = Attempt::new(ids.key, ids.fingerprint, &start.route.policy());
+    let entered = span.enter();
+    let mut attempt = Attempt::new(ids.key, ids.fingerprint, &rules.policy);
     if let Some(response) = ids.replay_at_once(&start, &mut attempt, &seen) {
         return Opened::Answered(response);
     }
-    let (identified, execution) = ids.of(start, attempt);
-    let route = identified.route.clone();
+    drop(entered);
+    let (identified, execution) = ids.of(start, &rules, attempt);
     let stats = Arc::clone(identified.idempotency.engine().stats());
     let progress = execution.progress();
-    let running = guarded(identified, execution.clone(), seen).instrument(span.clone());
-    Opened::Running(Engines { running: Adoptable::new(running, progress, stats), execution, route })
+    let running = Adoptable::new(guarded(identified, execution.clone(), seen), progress, stats, span);
+    Opened::Running(Engines { running, execution, rules })
 }
 
 fn see(start: &Start) -> Seen {
@@ -307,14 +325,45 @@ async fn guarded(mut identified: Identified, execution: Execution, seen: Seen) -
     identified.execute(&seen, execution.work()).await.unwrap_or_else(|instead| instead)
 }
 
-/// A request without a key, in a transaction of its own.
-async fn in_transaction(route: Guard, idempotency: Idempotency, execution: Execution, seen: Seen) -> Response {
+/// A request whose key nobody looks at, in a transaction of its own.
+async fn in_transaction(
+    rules: Rules,
+    unguarded: Unguarded,
+    idempotency: Idempotency,
+    execution: Execution,
+    seen: Seen,
+) -> Response {
     let Some((_, slot)) = execution.transaction() else { unreachable!("it is what is asked for") };
     let _asking = execution.asking();
     let work = async { execution.work().await.await };
-    let answer = idempotency.engine().execute_unguarded(&execution.progress(), route.lease, slot, work).await;
-    seen.end(Outcome::Unprotected);
-    answer.unwrap_or_else(|refused| refuse(&idempotency, &seen, &refusal_of(&refused)))
+    let answer = idempotency.engine().execute_unguarded(&execution.progress(), rules.policy.lease, slot, work).await;
+    seen.end(unguarded.outcome());
+    unguarded.mark(answer.unwrap_or_else(|refused| refuse(&idempotency, &seen, &refusal_of(&refused))))
+}
+
+/// Why nobody looks at the key of a request.
+#[derive(Clone, Copy, Debug)]
+enum Unguarded {
+    /// It has none.
+    Keyless,
+    /// The application has switched the guard off.
+    Bypassed,
+}
+
+impl Unguarded {
+    const fn outcome(self) -> Outcome {
+        match self {
+            Self::Keyless => Outcome::Unprotected,
+            Self::Bypassed => Outcome::Bypassed,
+        }
+    }
+
+    fn mark(self, mut response: Response) -> Response {
+        if let Self::Bypassed = self {
+            response.headers_mut().insert(cors::BYPASSED, HeaderValue::from_static("true"));
+        }
+        response
+    }
 }
 
 pub(super) fn refuse(idempotency: &Idempotency, seen: &Seen, refusal: &Refusal) -> Response {
@@ -399,24 +448,24 @@ impl Ids {
     }
 
     /// With these, the request can be called.
-    fn of(self, start: Start, attempt: Attempt) -> (Identified, Execution) {
+    fn of(self, start: Start, rules: &Rules, attempt: Attempt) -> (Identified, Execution) {
         let Start { route, request: Request { idempotency, execution, keyed, .. }, .. } = start;
         let execution = execution.unwrap_or_else(Execution::new);
-        let call = execution.call(self.text, idempotency.clone(), self.key, self.fingerprint, route.policy());
+        let call = execution.call(self.text, idempotency.clone(), self.key, self.fingerprint, rules.policy);
         let origin = keyed.and_then(|keyed| keyed.origin);
         (Identified { route, idempotency, origin, call, attempt }, execution)
     }
 }
 
 /// `None` if the request has no key and runs unprotected.
-pub(super) fn identify(start: &mut Start) -> Result<Option<Ids>, Refusal> {
+pub(super) fn identify(start: &mut Start, rules: &Rules) -> Result<Option<Ids>, Refusal> {
     let Start { route, request, arguments } = start;
     let text = match &mut request.keyed {
         Some(keyed) => key::find(&route.key, keyed, request.matched_path.as_ref(), arguments.key.take())?,
         None => None,
     };
     let (Some(text), Some(keyed)) = (text, &request.keyed) else {
-        return match route.missing {
+        return match rules.missing {
             Missing::Execute => Ok(None),
             Missing::Refuse(status) => Err(Refusal::missing_key(&route.key, status)),
         };

@@ -23,16 +23,16 @@ use crate::{Idempotency, InFlight, OnFailure, RecordKey};
 static ROUTE: Route = Route {
     operation: Some(text("pay")),
     ttl: Duration::from_secs(60),
-    lease: Duration::from_secs(30),
+    lease: Some(Duration::from_secs(30)),
     key: KeySource::Header(text("idempotency-key")),
     scope: ScopeSource::None,
-    missing: Missing::Execute,
+    missing: Some(Missing::Execute),
     replay_status: None,
-    record: Recorded::Final,
-    on_failure: OnFailure::Retry,
-    in_flight: InFlight::Reject,
+    record: Some(Recorded::Final),
+    on_failure: Some(OnFailure::Retry),
+    in_flight: Some(InFlight::Reject),
     fingerprint: Content::Body,
-    max_response: 1024,
+    max_response: Some(1024),
 };
 
 /// Answers a claim when it is let to, as the store behind it does or as if another held it.

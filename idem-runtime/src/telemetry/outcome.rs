@@ -34,6 +34,8 @@ outcomes! {
     Replayed => "replayed",
     /// It had no key, and ran unprotected, as the route allows.
     Unprotected => "unprotected",
+    /// Its key was not looked at, because idempotency is [bypassed](crate::Idempotency::bypass).
+    Bypassed => "bypassed",
     /// It ran and panicked.
     Panicked => "panicked",
     /// Its caller went away before there was an answer, and nothing was claimed for it, or what ran could not outlive its

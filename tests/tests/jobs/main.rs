@@ -17,6 +17,7 @@ macro_rules! on_each {
     )*};
 }
 
+mod processes;
 mod stores;
 mod transactions;
 
@@ -42,6 +43,17 @@ enum Database {
     Sqlite(TempDir),
     Redis(RedisServer),
     Postgres(PostgresServer),
+}
+
+impl Ground {
+    /// For another process.
+    fn url(&self) -> String {
+        match &self.database {
+            Database::Sqlite(folder) => format!("sqlite:{}", folder.path().join("shop.db").display()),
+            Database::Postgres(server) => server.url(),
+            Database::Redis(server) => server.url(),
+        }
+    }
 }
 
 /// More patient than by default: the tests share two cores.

@@ -189,16 +189,6 @@ async fn a_consumer_that_dies_in_the_middle_leaves_nothing(ground: Ground) {
     assert_eq!(ground.parcels().await, 1);
 }
 
-impl Ground {
-    fn url(&self) -> String {
-        match &self.database {
-            Database::Sqlite(folder) => format!("sqlite:{}", folder.path().join("shop.db").display()),
-            Database::Postgres(server) => server.url(),
-            Database::Redis(server) => server.url(),
-        }
-    }
-}
-
 on_each! { (sqlite postgres)
     a_call_writes_once_with_its_record
     a_failure_undoes_what_was_written

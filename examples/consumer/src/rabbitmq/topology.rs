@@ -1,0 +1,60 @@
+//! The queue, and where its dead letters go.
+
+use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptions};
+use lapin::types::{AMQPValue, FieldTable};
+use lapin::{Channel, Connection, ExchangeKind};
+
+use super::{Settings, dead};
+
+/// Declares what is not there.
+pub(super) async fn declare(connection: &Connection, settings: &Settings) -> lapin::Result<()> {
+    let channel = dead_letters(connection, &settings.queue).await?;
+    if exists(connection, &settings.queue).await? {
+        return channel.close(200, "done".into()).await;
+    }
+    let mut arguments = quorum();
+    for (name, value) in [
+        ("x-delivery-limit", AMQPValue::LongLongInt(settings.max_deliveries.into())),
+        ("x-dead-letter-exchange", AMQPValue::LongString(dead(&settings.queue).into())),
+        // The dead letter is stored before the message is gone. A queue can only promise that if, when it is full, it
+        // refuses new messages and does not drop old ones.
+        ("x-dead-letter-strategy", AMQPValue::LongString("at-least-once".into())),
+        ("x-overflow", AMQPValue::LongString("reject-publish".into())),
+        ("x-single-active-consumer", AMQPValue::Boolean(settings.single_active)),
+    ] {
+        arguments.insert(name.into(), value);
+    }
+    channel.queue_declare((&*settings.queue).into(), QueueDeclareOptions::durable(), arguments).await?;
+    channel.close(200, "done".into()).await
+}
+
+/// Whether there is this queue. To ask for one that is not there costs a channel.
+pub(super) async fn exists(connection: &Connection, queue: &str) -> lapin::Result<bool> {
+    const NOT_FOUND: u16 = 404;
+    let channel = connection.create_channel().await?;
+    let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
+    match channel.queue_declare(queue.into(), passive, FieldTable::default()).await {
+        Ok(_) => channel.close(200, "done".into()).await.map(|()| true),
+        Err(error) => match error.kind() {
+            lapin::ErrorKind::ProtocolError(said) if said.get_id() == NOT_FOUND => Ok(false),
+            _ => Err(error),
+        },
+    }
+}
+
+async fn dead_letters(connection: &Connection, queue: &str) -> lapin::Result<Channel> {
+    let (dead, channel) = (dead(queue), connection.create_channel().await?);
+    let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
+    channel.exchange_declare((&*dead).into(), ExchangeKind::Fanout, durable, FieldTable::default()).await?;
+    channel.queue_declare((&*dead).into(), QueueDeclareOptions::durable(), quorum()).await?;
+    let (queue, exchange) = ((&*dead).into(), (&*dead).into());
+    channel.queue_bind(queue, exchange, "".into(), QueueBindOptions::default(), FieldTable::default()).await?;
+    Ok(channel)
+}
+
+/// A queue that counts deliveries, and that survives the broker.
+fn quorum() -> FieldTable {
+    let mut arguments = FieldTable::default();
+    arguments.insert("x-queue-type".into(), AMQPValue::LongString("quorum".into()));
+    arguments
+}
