@@ -101,7 +101,8 @@ where
 /// Polls it once: it is left waiting for the store.
 async fn leave<F: Future>(call: F) {
     let mut call = Box::pin(call);
-    poll_fn(|context| Poll::Ready(assert!(call.as_mut().poll(context).is_pending()))).await;
+    let is_waiting = poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await;
+    assert!(is_waiting);
 }
 
 fn must_not_run() -> Response {
