@@ -207,13 +207,14 @@ impl Engine {
         true
     }
 
-    /// Runs `work` once for `call`, or says how it went before.
+    /// Runs the work once for `call`, or says how it went before. `prepared` gives the work; it is awaited only if the work
+    /// is to run, and must not have to wait for anything itself.
     ///
     /// While a claim may be held, `call.progress` is live: whoever owns this future must see it through to its end.
     pub(crate) async fn execute<T, F>(
         self: &Arc<Self>,
         call: Call,
-        work: impl FnOnce() -> F,
+        prepared: impl Future<Output = F>,
     ) -> Result<Answer<T>, Refused>
     where
         F: Future<Output = Finished<T>>,
@@ -231,7 +232,7 @@ impl Engine {
         let asked = seize::Asked { claim: &claim, policy: &policy, progress: &progress, transaction };
         let result = self.seize_or_wait(asked).await;
         let result = match result {
-            Ok(seize::Seized::Held(held)) => self.run(asked, held, work()).await,
+            Ok(seize::Seized::Held(held)) => self.run(asked, held, prepared.await).await,
             Ok(seize::Seized::Completed(record)) => self.replay(record),
             Ok(seize::Seized::Busy) => Err(Refused::InProgress),
             Err(refused) => Err(refused),
@@ -261,10 +262,7 @@ impl Engine {
             tracing::warn!(key = %claim.key, attempt, "the owner of a claim has died; the request runs again");
         }
         progress.hold(progress::Held { record: claim.key, attempt }, held.sent + claim.lease);
-        let ended = match held.leased {
-            true => leased::run_leased(self, claim, progress, work).await,
-            false => leased::run_caught(work).await,
-        };
+        let ended = leased::run_leased(self, claim, progress, held.leased, work).await;
         let (ending, writes, answer) = match ended {
             Ok(Finished { answer, ending, writes }) => (ending, writes, Ok(answer)),
             Err(panic) => {
@@ -276,7 +274,7 @@ impl Engine {
             None => self.settle(claim, &mut held, policy, progress, ending).await,
             Some(slot) => {
                 let left = transaction::Left { held: &mut held, slot, ending, writes };
-                self.settle_transaction(asked, left).await
+                Box::pin(self.settle_transaction(asked, left)).await
             }
         };
         self.waiters.wake(claim.key);
@@ -291,7 +289,7 @@ impl Engine {
         };
         match closed {
             settle::Closed::Ours => Ok(Answer::Executed(answer)),
-            settle::Closed::Lost => self.after_loss(claim).await,
+            settle::Closed::Lost => Box::pin(self.after_loss(claim)).await,
         }
     }
 

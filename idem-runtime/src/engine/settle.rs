@@ -62,26 +62,48 @@ impl Engine {
         claim: &Claim,
         held: &mut HeldClaim,
         valid_until: Instant,
+        outcome: Outcome,
+    ) -> Closed {
+        match self.record(claim, held.attempt, valid_until, &outcome).await {
+            Ok(Hold::Held) => {
+                held.tally.recorded(outcome.len());
+                Closed::Ours
+            }
+            Ok(Hold::Lost) => Closed::Lost,
+            Err(error) => Box::pin(self.complete_again(claim, held, valid_until, outcome, error)).await,
+        }
+    }
+
+    async fn record(
+        &self,
+        claim: &Claim,
+        attempt: u32,
+        valid_until: Instant,
+        outcome: &Outcome,
+    ) -> Result<Hold, StoreError> {
+        self.asking(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
+    }
+
+    async fn complete_again(
+        &self,
+        claim: &Claim,
+        held: &mut HeldClaim,
+        valid_until: Instant,
         mut outcome: Outcome,
+        first: StoreError,
     ) -> Closed {
         let attempt = held.attempt;
-        let record = async |outcome: &Outcome| {
-            self.asking(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
-        };
+        let mut recorded = Err(first);
         let mut pause = FIRST_PAUSE;
         loop {
-            let recorded = match record(&outcome).await {
-                Err(StoreError::Full) if outcome != Settled::not_kept() => {
-                    tracing::warn!(key = %claim.key, "the store has no room for an answer; only that it was given is kept");
-                    let tombstone = Settled::not_kept();
-                    let recorded = record(&tombstone).await;
-                    if matches!(recorded, Ok(Hold::Held)) {
-                        outcome = tombstone;
-                    }
-                    recorded
+            if matches!(recorded, Err(StoreError::Full)) && outcome != Settled::not_kept() {
+                tracing::warn!(key = %claim.key, "the store has no room for an answer; only that it was given is kept");
+                let tombstone = Settled::not_kept();
+                recorded = self.record(claim, attempt, valid_until, &tombstone).await;
+                if matches!(recorded, Ok(Hold::Held)) {
+                    outcome = tombstone;
                 }
-                recorded => recorded,
-            };
+            }
             match recorded {
                 Ok(Hold::Held) => {
                     held.tally.recorded(outcome.len());
@@ -105,6 +127,7 @@ impl Engine {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+            recorded = self.record(claim, attempt, valid_until, &outcome).await;
         }
     }
 

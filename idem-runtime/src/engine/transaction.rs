@@ -245,7 +245,7 @@ impl Engine {
         progress: &Arc<Progress>,
         lease: Duration,
         slot: &Slot,
-        work: impl FnOnce() -> F,
+        work: F,
     ) -> Result<T, Refused>
     where
         F: Future<Output = Finished<T>>,
@@ -255,7 +255,7 @@ impl Engine {
         let transaction = self.trying(None, || store.begin_unguarded(lease)).await.map_err(Refused::store)?;
         slot.put(transaction);
         progress.enter(Phase::Live);
-        let ended = leased::run_caught(work()).await;
+        let ended = leased::run_caught(work).await;
         let (writes, answer) = match ended {
             Ok(Finished { ending: Ending::Failed, answer, .. }) => (Writes::Discard, Ok(answer)),
             Ok(Finished { answer, writes, .. }) => (writes, Ok(answer)),
