@@ -11,7 +11,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::runtime::Handle;
-use tracing::Instrument as _;
+use tracing::{Instrument as _, Span};
 
 use super::progress::Progress;
 use super::stats::{Event, Stats};
@@ -20,20 +20,22 @@ pub(crate) struct Adoptable<T: Send + 'static> {
     future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     progress: Arc<Progress>,
     stats: Arc<Stats>,
+    span: Span,
     /// Known from the first time that it had to wait.
-    whereabouts: Option<(Handle, tracing::Span)>,
+    whereabouts: Option<(Handle, Span)>,
     /// Set while the future is being polled: still set on drop, it panicked, and must not be polled again.
     polling: bool,
 }
 
 impl<T: Send + 'static> Adoptable<T> {
-    /// Must be polled within a Tokio runtime.
+    /// Polled in `span`, unless that is off. Must be polled within a Tokio runtime.
     pub(crate) fn new(
         future: impl Future<Output = T> + Send + 'static,
         progress: Arc<Progress>,
         stats: Arc<Stats>,
+        span: Span,
     ) -> Self {
-        Self { future: Some(Box::pin(future)), progress, stats, whereabouts: None, polling: false }
+        Self { future: Some(Box::pin(future)), progress, stats, span, whereabouts: None, polling: false }
     }
 
     /// As [`poll`](Future::poll). Who gives a `Pending` of it on to others, calls [`remember`](Self::remember) before.
@@ -42,6 +44,7 @@ impl<T: Send + 'static> Adoptable<T> {
             // As any finished future: nobody polls one again.
             return Poll::Pending;
         };
+        let _entered = (!self.span.is_disabled()).then(|| self.span.enter());
         self.polling = true;
         let poll = future.as_mut().poll(context);
         self.polling = false;
@@ -53,7 +56,10 @@ impl<T: Send + 'static> Adoptable<T> {
 
     /// Keeps in mind where it is polled: what is dropped may be dropped anywhere.
     pub(crate) fn remember(&mut self) {
-        self.whereabouts.get_or_insert_with(|| (Handle::current(), tracing::Span::current()));
+        let span = || if self.span.is_disabled() { Span::current() } else { self.span.clone() };
+        if self.whereabouts.is_none() {
+            self.whereabouts = Some((Handle::current(), span()));
+        }
     }
 
     /// Whether it is carried on if it is dropped now.

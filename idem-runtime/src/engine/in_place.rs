@@ -54,7 +54,7 @@ impl Engine {
             });
             engine.execute(call, wait).await
         };
-        let mut guarded = Adoptable::new(guarded, progress, stats);
+        let mut guarded = Adoptable::new(guarded, progress, stats, tracing::Span::none());
         let (mut ended, mut ending) = (Some(ended), Some(ending));
         let mut value = None;
         // Declared last, so dropped first: the work is gone before anybody is told so.

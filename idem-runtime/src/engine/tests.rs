@@ -33,8 +33,11 @@ enum Fault {
 #[derive(Clone, Default)]
 struct FaultyStore(Arc<Inner>);
 
+mod bounded;
+
 #[derive(Default)]
 struct Inner {
+    longest_call: Option<Duration>,
     memory: MemoryStore,
     faults: Mutex<VecDeque<(&'static str, Fault)>>,
     calls: Mutex<Vec<&'static str>>,
@@ -101,6 +104,9 @@ impl Store for FaultyStore {
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         self.with("look_up", self.0.memory.look_up(key)).await
     }
+    fn longest_call(&self) -> Option<Duration> {
+        self.0.longest_call
+    }
 }
 
 const KEY: RecordKey = RecordKey::from_bytes([1; 32]);
@@ -115,7 +121,10 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
-        let store = FaultyStore::default();
+        Self::with(FaultyStore::default())
+    }
+
+    fn with(store: FaultyStore) -> Self {
         let limits = Limits { store_timeout: Duration::from_secs(60), max_waiters: 10 };
         let policy = Policy {
             ttl: Duration::from_secs(3600),

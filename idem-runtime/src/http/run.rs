@@ -243,8 +243,8 @@ fn begin(mut start: Start) -> Begun {
         Ok(Some(ids)) => {
             let (identified, execution) = ids.of(start, &rules);
             let progress = execution.progress();
-            let running = guarded(identified, execution.clone(), seen).instrument(span);
-            Begun::Guarded(Engines { running: Adoptable::new(running, progress, stats), execution, rules })
+            let running = guarded(identified, execution.clone(), seen);
+            Begun::Guarded(Engines { running: Adoptable::new(running, progress, stats, span), execution, rules })
         }
         Ok(None) => {
             let unguarded = if bypassed { Unguarded::Bypassed } else { Unguarded::Keyless };
@@ -256,8 +256,8 @@ fn begin(mut start: Start) -> Begun {
                 return Begun::Unguarded(unguarded, seen);
             };
             let progress = execution.progress();
-            let running = in_transaction(rules, unguarded, idempotency, execution.clone(), seen).instrument(span);
-            Begun::Guarded(Engines { running: Adoptable::new(running, progress, stats), execution, rules })
+            let running = in_transaction(rules, unguarded, idempotency, execution.clone(), seen);
+            Begun::Guarded(Engines { running: Adoptable::new(running, progress, stats, span), execution, rules })
         }
         Err(refusal) => Begun::Answered(span.in_scope(|| refuse(&start.request.idempotency, &seen, &refusal))),
     }

@@ -175,7 +175,7 @@ pub(super) async fn owned<R: Send + 'static>(
         let bypassed = Bypassed::of(&call, idempotency);
         let span = bypassed.seen.span();
         let work = async move { bypassed.run(work, |result| ending(result, max_result).0).await };
-        return Adoptable::new(work.instrument(span), progress, stats).await;
+        return Adoptable::new(work, progress, stats, span).await;
     }
     let (seen, call) = identify(idempotency, call)?;
     let span = seen.span();
@@ -190,7 +190,7 @@ pub(super) async fn owned<R: Send + 'static>(
         seen.end(Outcome::of(&answer));
         answer
     };
-    Adoptable::new(guarded.instrument(span), progress, stats).await.map_err(JobRefusal::of)
+    Adoptable::new(guarded, progress, stats, span).await.map_err(JobRefusal::of)
 }
 
 /// Work that ends when its caller goes.
