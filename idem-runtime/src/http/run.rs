@@ -116,12 +116,24 @@ where
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let poll = match self.project().state.project() {
             Projected::Answered { response } => response.take().map_or(Poll::Pending, Poll::Ready),
-            Projected::Unguarded { body, respond, unguarded, seen } => body.poll(context).map(|answer| {
-                let Some(seen) = seen.take() else { return respond(answer) };
-                let response = seen.span().in_scope(|| respond(answer));
-                seen.end(unguarded.outcome());
-                unguarded.mark(response)
-            }),
+            Projected::Unguarded { body, respond, unguarded, seen } => {
+                // In hand while the body is polled: what a panic drops has seen one, and what is dropped later has not.
+                let here = seen.take();
+                match body.poll(context) {
+                    Poll::Ready(answer) => Poll::Ready(match here {
+                        None => respond(answer),
+                        Some(seen) => {
+                            let response = seen.span().in_scope(|| respond(answer));
+                            seen.end(unguarded.outcome());
+                            unguarded.mark(response)
+                        }
+                    }),
+                    Poll::Pending => {
+                        *seen = here;
+                        Poll::Pending
+                    }
+                }
+            }
             Projected::Guarded { guarding } => guarding.poll(context),
         };
         poll.map(|response| Replayable { response, kind: PhantomData })
