@@ -30,7 +30,7 @@ async fn what_is_wrong_is_put_aside_and_all_else_is_booked(bed: Bed) {
     assert_eq!(balances, [("good-1".into(), 1), ("good-2".into(), 3), ("good-3".into(), 6)]);
     let dead = bed.dead().await;
     // RabbitMQ's client takes an empty text for none.
-    let empty = dead.iter().find(|(id, code)| id.as_deref() != None && code == "invalid_key");
+    let empty = dead.iter().find(|(id, code)| id.is_some() && code == "invalid_key");
     let (empty_id, empty_code) =
         if empty.is_some() { (Some(String::new()), "invalid_key") } else { (None, "missing_key") };
     let mut expected = vec![
