@@ -9,6 +9,9 @@ use consumer::{rabbitmq, redis_streams};
 use crate::common::Common;
 use crate::outgoing::Messages;
 
+#[cfg(feature = "kafka")]
+pub(crate) mod kafka;
+
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
 pub(crate) struct RabbitMq {

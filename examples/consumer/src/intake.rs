@@ -27,6 +27,12 @@ impl Intake {
         }
     }
 
+    /// Whether messages may be taken in.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        *self.0.borrow()
+    }
+
     /// Waits until messages may be taken in.
     pub async fn opened(&self) {
         // The sender is held here, so that it cannot be gone.

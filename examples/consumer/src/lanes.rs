@@ -106,7 +106,9 @@ mod tests {
         let both = Arc::new(Barrier::new(2));
         let lanes = Lanes::new(FOUR, 1, move |()| {
             let both = Arc::clone(&both);
-            async move { drop(both.wait().await) }
+            async move {
+                both.wait().await;
+            }
         });
         lanes.put(&keys[0], ()).await;
         lanes.put(other, ()).await;

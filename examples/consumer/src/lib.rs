@@ -13,6 +13,8 @@ pub mod books;
 pub mod decision;
 pub mod handler;
 pub mod intake;
+#[cfg(feature = "kafka")]
+pub mod kafka;
 pub mod lanes;
 pub mod message;
 pub mod rabbitmq;

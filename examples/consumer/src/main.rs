@@ -10,6 +10,8 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+#[cfg(feature = "kafka")]
+use brokers::kafka;
 use brokers::{Member, RabbitMq, RedisStreams};
 use common::Common;
 use outgoing::Messages;
@@ -48,6 +50,16 @@ enum Command {
         #[command(flatten)]
         common: Common,
     },
+    /// Book what comes from a topic of Kafka's
+    #[cfg(feature = "kafka")]
+    Kafka {
+        #[command(flatten)]
+        topic: kafka::Topic,
+        #[command(flatten)]
+        member: kafka::Member,
+        #[command(flatten)]
+        common: Common,
+    },
     /// Send payments
     Publish {
         #[command(subcommand)]
@@ -78,6 +90,14 @@ enum Publish {
         #[command(flatten)]
         messages: Messages,
     },
+    /// To a topic of Kafka's, each under its account as key
+    #[cfg(feature = "kafka")]
+    Kafka {
+        #[command(flatten)]
+        topic: kafka::Topic,
+        #[command(flatten)]
+        messages: Messages,
+    },
 }
 
 #[tokio::main]
@@ -90,6 +110,10 @@ async fn main() -> ExitCode {
     let done = match Options::parse().command {
         Command::RabbitMq { broker, prefetch, common } => broker.consume(prefetch, &common).await,
         Command::RedisStreams { broker, member, common } => broker.consume(member, &common).await,
+        #[cfg(feature = "kafka")]
+        Command::Kafka { topic, member, common } => topic.consume(member, &common).await,
+        #[cfg(feature = "kafka")]
+        Command::Publish { to: Publish::Kafka { topic, messages } } => topic.publish(&messages).await,
         Command::Publish { to: Publish::RedisStreams { broker, messages } } => broker.publish(&messages).await,
         Command::Publish { to: Publish::RabbitMq { broker, messages } } => broker.publish(&messages).await,
         Command::Ledger { ledger } => show(ledger).await,

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use idem_runtime::Idempotency;
+use idem_runtime::{Idempotency, shutdown_signal};
 use ledger::Ledger;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -14,6 +14,7 @@ mod app;
 mod demo;
 mod greeting;
 mod ledger;
+mod metrics;
 
 /// A payment service whose retries are safe.
 #[derive(Debug, Parser)]
@@ -32,6 +33,9 @@ struct Options {
     /// How long it takes when the page asks for a slow one
     #[arg(long, default_value = "4s", value_name = "DURATION", value_parser = humantime::parse_duration)]
     slow: Duration,
+    /// How long running payments may take to end when the program is told to stop
+    #[arg(long, default_value = "20s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    grace: Duration,
 }
 
 #[tokio::main]
@@ -54,6 +58,8 @@ async fn serve(options: Options) -> Result<(), String> {
         format!("cannot listen on {}: {error}; choose another address with --listen", options.listen)
     })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
+    // Before the first guarded request, which is when the guard looks for a recorder.
+    let shown = metrics::install().map_err(|error| format!("there can be no metrics: {error}"))?;
     let idempotency = Idempotency::connect(&options.store).await.map_err(|error| error.to_string())?;
     let file = options.store.strip_prefix("sqlite:").map(|file| file.strip_prefix("//").unwrap_or(file));
     let ledger = Ledger::open(file, options.delay).map_err(|error| format!("the charges cannot be kept: {error}"))?;
@@ -66,36 +72,21 @@ async fn serve(options: Options) -> Result<(), String> {
     }
     let (stop, stopping) = watch::channel(());
     let live = demo::Live::start(idempotency.clone(), ledger, faults, stopping).await;
-    let app = app.merge(demo::router(live.map_err(|error| format!("the charges cannot be read: {error}"))?));
+    let app = app
+        .merge(metrics::router(shown))
+        .merge(demo::router(live.map_err(|error| format!("the charges cannot be read: {error}"))?));
     greeting::greet(address, file.unwrap_or(idempotency.store_name()));
-    axum::serve(listener, app.into_make_service_with_connect_info::<demo::Line>())
-        .with_graceful_shutdown(async move {
-            stop_signal().await;
-            // What the page watches would never end by itself.
-            drop(stop);
-        })
-        .await
-        .map_err(|error| error.to_string())?;
-    // Also what was carried on after its client had gone is recorded before the process ends.
-    idempotency.drain().await;
-    Ok(())
-}
-
-async fn stop_signal() {
-    let interrupt = async { drop(tokio::signal::ctrl_c().await) };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
+    let told = async move {
+        shutdown_signal().await;
+        // What the page watches would never end by itself.
+        drop(stop);
     };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
+    let service = app.into_make_service_with_connect_info::<demo::Line>();
+    // Also what was carried on after its client had gone is recorded before the process ends.
+    idempotency
+        .serve_gracefully(told, options.grace, |stop| axum::serve(listener, service).with_graceful_shutdown(stop))
+        .await
+        .map_err(|error| error.to_string())
 }
 
 #[allow(clippy::print_stderr, reason = "the one line that says why the program ends")]

@@ -221,7 +221,7 @@ impl Refusal {
         self
     }
 
-    pub(super) fn missing_key(source: KeySource, status: u16) -> Self {
+    pub(super) fn missing_key(source: &KeySource, status: u16) -> Self {
         let place = match source {
             KeySource::Header(name) => format!("in the header `{name}`"),
             KeySource::Query(name) => format!("in the query parameter `{name}`"),

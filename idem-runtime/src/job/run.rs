@@ -2,17 +2,21 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 
 use super::value::{self, EndingOf};
 use super::{Done, JobCall, JobError, JobRefusal};
 use crate::Idempotency;
 use crate::engine::adopt::Adoptable;
-use crate::engine::{Answer, Finished};
+use crate::engine::{Answer, Call, Ending, Finished};
+use crate::http::execution::Execution;
 use crate::http::transaction::{Transaction, Transactions};
 use crate::store::Writes;
+use crate::telemetry::{Operation, Outcome, Seen};
 
 impl Idempotency {
     /// Runs `work` once for this call; a call that was made before gets the value that it came to then.
@@ -164,19 +168,29 @@ pub(super) async fn owned<R: Send + 'static>(
     work: impl Future<Output = R> + Send + 'static,
     ending: EndingOf<R>,
 ) -> Result<Answer<R>, JobRefusal> {
-    let max_result = call.max_result();
-    let call = call.identify(idempotency)?;
+    let max_result = call.max_result(idempotency);
     let engine = Arc::clone(idempotency.engine());
+    if engine.bypasses() {
+        let (progress, stats) = (call.execution().progress(), Arc::clone(engine.stats()));
+        let bypassed = Bypassed::of(&call, idempotency);
+        let span = bypassed.seen.span();
+        let work = async move { bypassed.run(work, |result| ending(result, max_result).0).await };
+        return Adoptable::new(work, progress, stats, span).await;
+    }
+    let (seen, call) = identify(idempotency, call)?;
+    let span = seen.span();
     let (progress, stats) = (Arc::clone(&call.progress), Arc::clone(engine.stats()));
     let guarded = async move {
-        let work = || async move {
+        let work = async move {
             let answer = work.await;
             let ending = ending(&answer, max_result).0;
             Finished { answer, ending, writes: Writes::Keep }
         };
-        engine.execute(call, work).await
+        let answer = engine.execute(call, std::future::ready(work)).await;
+        seen.end(Outcome::of(&answer));
+        answer
     };
-    Adoptable::new(guarded, progress, stats).await.map_err(JobRefusal::of)
+    Adoptable::new(guarded, progress, stats, span).await.map_err(JobRefusal::of)
 }
 
 /// Work that ends when its caller goes.
@@ -186,10 +200,71 @@ pub(super) async fn borrowing<R>(
     work: impl Future<Output = R>,
     ending: EndingOf<R>,
 ) -> Result<Answer<R>, JobRefusal> {
-    let max_result = call.max_result();
-    let call = call.identify(idempotency)?;
-    let answer = idempotency.engine().execute_in_place(call, work, |result| ending(result, max_result).0).await;
+    let max_result = call.max_result(idempotency);
+    let ending = |result: &R| ending(result, max_result).0;
+    if idempotency.engine().bypasses() {
+        let bypassed = Bypassed::of(&call, idempotency);
+        let span = bypassed.seen.span();
+        return bypassed.run(work, ending).instrument(span).await;
+    }
+    let (seen, call) = identify(idempotency, call)?;
+    let answer = idempotency.engine().execute_in_place(call, work, ending).instrument(seen.span()).await;
+    seen.end(Outcome::of(&answer));
     answer.map_err(JobRefusal::of)
+}
+
+fn identify(idempotency: &Idempotency, call: JobCall) -> Result<(Seen, Call), JobRefusal> {
+    let seen = see(idempotency, &call);
+    match call.identify(idempotency) {
+        Ok(call) => {
+            seen.identified(call.key);
+            Ok((seen, call))
+        }
+        Err(refusal) => {
+            seen.end(Outcome::of_job_refusal(&refusal));
+            Err(refusal)
+        }
+    }
+}
+
+fn see(idempotency: &Idempotency, call: &JobCall) -> Seen {
+    let engine = idempotency.engine();
+    Seen::new(Operation::of_job(call.operation()), engine.store().name(), engine.stats().meters())
+}
+
+/// A call whose key nobody looks at.
+struct Bypassed {
+    idempotency: Idempotency,
+    execution: Execution,
+    lease: Duration,
+    seen: Seen,
+}
+
+impl Bypassed {
+    fn of(call: &JobCall, idempotency: &Idempotency) -> Self {
+        let (execution, lease) = (call.execution(), call.lease(idempotency));
+        Self { idempotency: idempotency.clone(), execution, lease, seen: see(idempotency, call) }
+    }
+
+    async fn run<R>(
+        self,
+        work: impl Future<Output = R>,
+        ending: impl FnOnce(&R) -> Ending,
+    ) -> Result<Answer<R>, JobRefusal> {
+        let answer = match self.execution.transaction() {
+            None => Ok(work.await),
+            Some((_, slot)) => {
+                let work = async {
+                    let answer = work.await;
+                    Finished { ending: ending(&answer), answer, writes: Writes::Keep }
+                };
+                let engine = self.idempotency.engine();
+                engine.execute_unguarded(&self.execution.progress(), self.lease, slot, work).await
+            }
+        };
+        self.seen.end(Outcome::Bypassed);
+        answer.map(Answer::Executed).map_err(JobRefusal::of)
+    }
 }
 
 fn done<T: DeserializeOwned, E>(answer: Result<Answer<Result<T, E>>, JobRefusal>) -> Result<Done<T>, JobError<E>> {

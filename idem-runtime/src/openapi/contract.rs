@@ -14,16 +14,16 @@ use crate::engine::OnFailure;
 use crate::http::route::{KeySource, Missing, ScopeSource};
 
 /// What a client of one route has to know.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct Contract {
     /// Where the key comes from.
     pub key: KeySource,
     /// Whose key it is.
     pub scope: ScopeSource,
-    /// What a request without a key means.
-    pub missing: Missing,
-    /// What a failure means.
-    pub on_failure: OnFailure,
+    /// What a request without a key means, if the attribute says so.
+    pub missing: Option<Missing>,
+    /// What a failure means, if the attribute says so.
+    pub on_failure: Option<OnFailure>,
     /// Whether the key is a parameter that the user does not describe.
     pub describe_key: bool,
     /// Whether the scope is one.
@@ -71,15 +71,15 @@ impl Contract {
         if self.describe_key {
             // 1 to 255 bytes of visible ASCII: `key_header::check`.
             let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1)).max_length(Some(255));
-            let parameter = match self.key {
+            let parameter = match &self.key {
                 KeySource::Header(name) => Some((as_written(name), ParameterIn::Header)),
-                KeySource::Query(name) => Some((name.to_owned(), ParameterIn::Query)),
+                KeySource::Query(name) => Some((name.clone().into_owned(), ParameterIn::Query)),
                 KeySource::Path(_) | KeySource::Body(_) | KeySource::Arguments => None,
             };
             parameters.extend(parameter.map(|(name, place)| parameter_of(name, place, required.clone(), KEY, text)));
         }
         if self.describe_scope
-            && let ScopeSource::Header(name) = self.scope
+            && let ScopeSource::Header(name) = &self.scope
         {
             let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(1));
             parameters.push(parameter_of(as_written(name), ParameterIn::Header, required, SCOPE, text));
@@ -89,13 +89,21 @@ impl Contract {
 
     /// Whether no request runs without a key. The scope is asked for only where there is one.
     const fn has_to_have_a_key(&self) -> bool {
-        matches!(self.missing, Missing::Refuse(_))
+        matches!(self.missing(), Missing::Refuse(_))
+    }
+
+    /// The default is this crate's: a document is made without the application's [`Defaults`](crate::Defaults).
+    const fn missing(&self) -> Missing {
+        match self.missing {
+            Some(missing) => missing,
+            None => crate::Defaults::new().of_missing(),
+        }
     }
 
     /// The codes of each status. Not `misconfigured`, which is a mistake of the server's that nobody builds upon.
     fn refusals(&self) -> BTreeMap<u16, Vec<RefusalCode>> {
         let mut codes = Vec::new();
-        match (self.missing, self.key) {
+        match (self.missing(), &self.key) {
             (
                 Missing::Refuse(status),
                 KeySource::Header(_) | KeySource::Query(_) | KeySource::Body(_) | KeySource::Arguments,
@@ -107,7 +115,7 @@ impl Contract {
         }
         let mut add = |code: RefusalCode| codes.push((crate::Refusal::from(code).status().as_u16(), code));
         add(RefusalCode::InvalidKey);
-        match self.scope {
+        match &self.scope {
             ScopeSource::None => {}
             ScopeSource::Header(_) => {
                 [RefusalCode::MissingScope, RefusalCode::InvalidScope].into_iter().for_each(&mut add)
@@ -115,7 +123,7 @@ impl Contract {
             ScopeSource::Arguments => add(RefusalCode::MissingScope),
         }
         add(RefusalCode::InProgress);
-        if matches!(self.on_failure, OnFailure::Keep) {
+        if matches!(self.on_failure, Some(OnFailure::Keep)) {
             add(RefusalCode::OutcomeUnknown);
         }
         [RefusalCode::ResponseNotKept, RefusalCode::KeyReused, RefusalCode::StoreUnavailable, RefusalCode::Draining]
@@ -165,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: Contract = super::super::WITHOUT_OPTIONS;
+    const PLAIN: Contract = super::super::without_options(None, None);
 
     #[track_caller]
     fn refuses(contract: Contract, expected: &[(u16, &[RefusalCode])]) {
@@ -181,7 +189,7 @@ mod tests {
     #[test]
     fn a_route_refuses_what_its_options_say() {
         refuses(PLAIN, &[(400, &[MissingKey, InvalidKey]), CONFLICT, REUSED, UNAVAILABLE]);
-        let missing = |missing| Contract { missing, ..PLAIN };
+        let missing = |missing| Contract { missing: Some(missing), ..PLAIN };
         refuses(missing(Missing::Execute), &[(400, &[InvalidKey]), CONFLICT, REUSED, UNAVAILABLE]);
         refuses(
             missing(Missing::Refuse(428)),
@@ -191,14 +199,14 @@ mod tests {
             missing(Missing::Refuse(409)),
             &[(400, &[InvalidKey]), (409, &[MissingKey, InProgress, ResponseNotKept]), REUSED, UNAVAILABLE],
         );
-        let path = Contract { key: KeySource::Path("id"), ..PLAIN };
+        let path = Contract { key: KeySource::Path("id".into()), ..PLAIN };
         refuses(path, &[(400, &[InvalidKey]), CONFLICT, REUSED, UNAVAILABLE]);
-        let keep = Contract { on_failure: OnFailure::Keep, ..PLAIN };
+        let keep = Contract { on_failure: Some(OnFailure::Keep), ..PLAIN };
         let conflict = (409, &[InProgress, OutcomeUnknown, ResponseNotKept][..]);
         refuses(keep, &[(400, &[MissingKey, InvalidKey]), conflict, REUSED, UNAVAILABLE]);
         let scoped = |scope| Contract { scope, ..PLAIN };
         refuses(
-            scoped(ScopeSource::Header("x-tenant")),
+            scoped(ScopeSource::Header("x-tenant".into())),
             &[(400, &[MissingKey, InvalidKey, MissingScope, InvalidScope]), CONFLICT, REUSED, UNAVAILABLE],
         );
         refuses(

@@ -37,6 +37,10 @@
 //! or a 422 of its own (axum's `Json` has a 422, say) writes one description for both. A parameter that comes from a type
 //! in `params(..)` cannot be seen, and would be described twice.
 //!
+//! The document is made without an [`Idempotency`](crate::Idempotency), so it does not know the application's
+//! [`Defaults`](crate::Defaults): of a route that leaves `missing` or `on_failure` out it says what this crate's own are.
+//! Where the application has others, its documented routes write them.
+//!
 //! # The other way round
 //!
 //! With `#[utoipa::path]` above, or within `#[cfg_attr(.., utoipa::path(..))]`, the operation is made without
@@ -71,7 +75,7 @@ use utoipa::{IntoParams, IntoResponses};
 
 use self::contract::{Contract, HasContract};
 use crate::engine::OnFailure;
-use crate::http::route::{KeySource, Missing, ScopeSource};
+use crate::http::route::{KeySource, Missing, ScopeSource, text};
 
 /// The refusals of a route with the key in a header, for `responses(..)`: 400, 409, 422 and 503.
 ///
@@ -86,7 +90,7 @@ impl IntoResponses for Refusals {
 }
 
 impl HasContract for Refusals {
-    const CONTRACT: Contract = Contract { on_failure: OnFailure::Keep, ..WITHOUT_OPTIONS };
+    const CONTRACT: Contract = without_options(None, Some(OnFailure::Keep));
 }
 
 /// The header `Idempotency-Key`, for `params(..)`: required.
@@ -100,7 +104,7 @@ impl IntoParams for KeyHeader {
 }
 
 impl HasContract for KeyHeader {
-    const CONTRACT: Contract = WITHOUT_OPTIONS;
+    const CONTRACT: Contract = without_options(None, None);
 }
 
 /// The header `Idempotency-Key`, for `params(..)`: it may be left out, as with `missing = "execute"`.
@@ -114,14 +118,16 @@ impl IntoParams for OptionalKeyHeader {
 }
 
 impl HasContract for OptionalKeyHeader {
-    const CONTRACT: Contract = Contract { missing: Missing::Execute, ..WITHOUT_OPTIONS };
+    const CONTRACT: Contract = without_options(Some(Missing::Execute), None);
 }
 
-const WITHOUT_OPTIONS: Contract = Contract {
-    key: KeySource::Header("idempotency-key"),
-    scope: ScopeSource::None,
-    missing: Missing::Refuse(400),
-    on_failure: OnFailure::Retry,
-    describe_key: true,
-    describe_scope: true,
-};
+const fn without_options(missing: Option<Missing>, on_failure: Option<OnFailure>) -> Contract {
+    Contract {
+        key: KeySource::Header(text("idempotency-key")),
+        scope: ScopeSource::None,
+        missing,
+        on_failure,
+        describe_key: true,
+        describe_scope: true,
+    }
+}
