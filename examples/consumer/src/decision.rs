@@ -93,3 +93,45 @@ impl Decision {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use idem_runtime::store::SqliteError;
+
+    use super::*;
+
+    /// That of a store that is away is made by no test of this kind: see `tests/tests/consumer`.
+    #[test]
+    fn the_table() {
+        let no_json = || serde_json::from_str::<u8>("no").unwrap_err();
+        let aside = |code| Decision::PutAside(Reason { code, detail: Cow::Borrowed("") });
+        let failed = || Decision::Retry(Reason { code: "failed", detail: Cow::Borrowed("") });
+        let table: [(NotBooked, Decision); 14] = [
+            (crate::Malformed("-".into()).into(), aside("malformed")),
+            (NotBooked::Uncovered, failed()),
+            (NotBooked::Panicked, failed()),
+            (SqliteError::Ended.into(), Decision::Pause),
+            (JobRefusal::MissingKey.into(), aside("missing_key")),
+            (JobRefusal::InvalidKey.into(), aside("invalid_key")),
+            (JobRefusal::MissingScope.into(), aside("missing_scope")),
+            (JobRefusal::Misconfigured(no_json()).into(), aside("misconfigured")),
+            (JobRefusal::KeyReused.into(), aside("key_reused")),
+            (JobRefusal::InProgress.into(), Decision::Wait),
+            (JobRefusal::OutcomeUnknown.into(), aside("outcome_unknown")),
+            (JobRefusal::NotKept.into(), Decision::Acknowledge),
+            (JobRefusal::Unreadable(no_json()).into(), aside("unreadable_record")),
+            (JobRefusal::Draining.into(), Decision::Leave),
+        ];
+        for (why, expected) in table {
+            let said = format!("{why:?}");
+            let decision = match Decision::after(&Err(why)) {
+                Decision::PutAside(reason) => Decision::PutAside(Reason { detail: Cow::Borrowed(""), ..reason }),
+                Decision::Retry(reason) => Decision::Retry(Reason { detail: Cow::Borrowed(""), ..reason }),
+                other => other,
+            };
+            assert_eq!(decision, expected, "{said}");
+        }
+        let receipt = || Receipt { booking: 1, balance: 1 };
+        assert_eq!(Decision::after(&Ok(Done::executed(receipt()))), Decision::Acknowledge);
+    }
+}

@@ -89,12 +89,11 @@ impl Consumer {
             .arg("--ledger")
             .arg(ledger.file())
             .args(options)
-            .env("NO_COLOR", "1")
             .stdin(Stdio::null())
-            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stdout.take().unwrap());
+        let mut lines = BufReader::new(child.stderr.take().unwrap());
         let output = Arc::new(Mutex::new(String::new()));
         let written = Arc::clone(&output);
         std::thread::spawn(move || {

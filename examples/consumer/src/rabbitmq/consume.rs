@@ -98,6 +98,9 @@ impl Session {
                 },
             };
             let message = incoming::message(&delivery.properties, &delivery.data);
+            if delivery.redelivered {
+                tracing::info!(id = message.id, "delivered again");
+            }
             let key = message.order_key().to_owned();
             lanes.put(&key, Held { message, delivery, dead: self.dead.clone() }).await;
         }
