@@ -16,7 +16,7 @@ pub mod guarded;
 mod key;
 mod key_header;
 pub mod key_value;
-mod message;
+pub(crate) mod message;
 #[cfg(feature = "_pieces")]
 #[doc(hidden)]
 pub mod pieces;

@@ -11,7 +11,7 @@ use super::clock::Moment;
 use super::entry::{Kept, Payload};
 use super::room::{ENTRY_BYTES, NoRoom, Room};
 use crate::digest::RecordKey;
-use crate::store::{Claim, ClaimOutcome, Entry, Hold, OwnerToken, RESERVED_HEAD};
+use crate::store::{Claim, ClaimOutcome, Entry, Hold, OwnerToken, RESERVED_HEAD, Record};
 
 /// How many buckets each claim looks through for entries that have ended.
 ///
@@ -139,6 +139,27 @@ impl Shard {
             }
             _ => Hold::Lost,
         }
+    }
+
+    pub(super) fn reopen(
+        &mut self,
+        at: Address,
+        claim: &Claim,
+        seen: &Record,
+        now: Moment,
+        room: &Room,
+    ) -> Result<Hold, NoRoom> {
+        let Some(mut slot) = self.live(at, now) else { return Ok(Hold::Lost) };
+        let slot = slot.get_mut();
+        if slot.kept.is_held_by(claim.owner) {
+            return Ok(Hold::Held);
+        }
+        if !matches!(slot.kept.look(now, slot.ends), Entry::Completed(record) if record == *seen) {
+            return Ok(Hold::Lost);
+        }
+        room.exchange(slot.kept.bytes(), ENTRY_BYTES + RESERVED_HEAD)?;
+        slot.hold(claim, seen.attempt.saturating_add(1), now);
+        Ok(Hold::Held)
     }
 
     pub(super) fn look_up(&self, at: Address, now: Moment) -> Option<Entry> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use data_encoding::HEXLOWER;
 
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, span};
+use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, span};
 use crate::digest::RecordKey;
 
 mod builder;
@@ -304,6 +304,28 @@ impl Store for RedisStore {
         let Some((value, left)) = self.settle(key, None).await? else { return Ok(None) };
         self.vouch(key, &value, left, None).await?;
         Ok(reading::look(value, left, Snapshot::Atomic).sure())
+    }
+
+    /// By the script that takes claims over: it puts one value in the place of another that is still there, to the byte, and
+    /// has no more than its TTL left, which no record has.
+    async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {
+        let new = Value::pending(claim, seen.attempt.saturating_add(1));
+        match self.read(claim.key).await? {
+            Some((value, Left::Millis(_))) if value.is_record(seen) => {
+                if self.replace(claim.key, &value, &new).await? {
+                    return Ok(Hold::Held);
+                }
+            }
+            Some((value, _)) if value.marker == Marker::Pending && value.owner == claim.owner => {}
+            _ => return Ok(Hold::Lost),
+        }
+        // It is another's by now; or one's own, by a request whose answer was lost.
+        match self.read(claim.key).await? {
+            Some((value, _)) if value.marker == Marker::Pending && value.owner == claim.owner => {
+                self.confirm(claim.key, &value::prefix(Marker::Pending, claim.owner)).await.map(|()| Hold::Held)
+            }
+            _ => Ok(Hold::Lost),
+        }
     }
 }
 
