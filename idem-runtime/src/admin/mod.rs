@@ -203,6 +203,31 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError`]. Nothing was changed, but for [`AdminError::Store`], after which that is not known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::admin::{Answer, KeyState, Operation};
+    /// use idem_runtime::{Idempotency, Job, MemoryStore, OnFailure};
+    ///
+    /// const SHIP: Job = Job::new("ship", Duration::from_secs(3600)).on_failure(OnFailure::Keep);
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let idempotency = Idempotency::new(MemoryStore::new());
+    /// // Whether the parcel is on its way, nobody knows.
+    /// idempotency.run(SHIP.key("order-7"), async { Err::<u32, _>("the connection was lost") }).await.unwrap_err();
+    ///
+    /// let admin = idempotency.admin();
+    /// let key = admin.key(&Operation::Job("ship".into()), None, "order-7");
+    /// // It is not: the next call ships it.
+    /// assert_eq!(admin.release(key).await?, KeyState::OutcomeUnknown);
+    /// let parcel = idempotency.run(SHIP.key("order-7"), async { Ok::<_, ()>(1) }).await.unwrap();
+    /// assert_eq!(*parcel, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn release(&self, key: RecordKey) -> Result<KeyState, AdminError> {
         let (held, before) = self.take(key, LEASE * 6).await?;
         match self.store().release(&held.claim).await? {
@@ -219,6 +244,31 @@ impl Admin {
     ///
     /// # Errors
     /// [`AdminError`]. Nothing was changed, but for [`AdminError::Store`], after which that is not known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::admin::{Answer, KeyState, Operation};
+    /// use idem_runtime::{Idempotency, Job, MemoryStore, OnFailure};
+    ///
+    /// const SHIP: Job = Job::new("ship", Duration::from_secs(3600)).on_failure(OnFailure::Keep);
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let idempotency = Idempotency::new(MemoryStore::new());
+    /// // Whether the parcel is on its way, nobody knows.
+    /// idempotency.run(SHIP.key("order-7"), async { Err::<u32, _>("the connection was lost") }).await.unwrap_err();
+    ///
+    /// let admin = idempotency.admin();
+    /// let key = admin.key(&Operation::Job("ship".into()), None, "order-7");
+    /// // It is, and has a number: the next call gets it, and ships nothing.
+    /// admin.settle(key, &Answer::value("7731"), Duration::from_secs(3600)).await?;
+    /// let parcel = idempotency.run(SHIP.key("order-7"), async { Ok::<_, ()>(1) }).await.unwrap();
+    /// assert_eq!(*parcel, 7731);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn settle(&self, key: RecordKey, answer: &Answer, ttl: Duration) -> Result<KeyState, AdminError> {
         let ttl = ttl.clamp(Duration::from_secs(1), Duration::from_secs(366 * 24 * 3600));
         let outcome = answer.encode(&self.idempotency.face().replayed_header)?;
