@@ -196,6 +196,7 @@ pub mod __private {
     pub use crate::http::state::{
         ProvidesIdempotency, body_argument, last_argument, leading_argument, state_provides_idempotency,
     };
+    pub use crate::http::wanted::{Elsewhere, Header, PathParameter, Wants};
     pub use crate::job::{
         Job, codec, idempotency, run as run_job, run_borrowing as run_borrowing_job, transaction, transactions,
     };

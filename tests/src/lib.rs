@@ -15,6 +15,7 @@ pub mod load;
 pub mod outside;
 pub mod postgres_server;
 pub mod process;
+pub mod prometheus_server;
 pub mod proxy;
 pub mod redis_cluster;
 pub mod redis_sentinel;

@@ -108,12 +108,12 @@ async fn the_curl_lines_that_it_prints_work_when_pasted() {
     let program = payments(&file_in(&folder), "300ms").await;
     let printed = until("the whole greeting", async || {
         let output = program.output();
-        output.contains("/v1/counts").then_some(output)
+        output.contains("/metrics\n").then_some(output)
     })
     .await;
     assert!(printed.contains(&format!("in a browser: http://{}/\n", program.address)), "{printed}");
     let lines: Vec<&str> = printed.lines().filter_map(|line| line.strip_prefix("  ")).collect();
-    assert_eq!(lines.len(), 9, "{printed}");
+    assert_eq!(lines.len(), 11, "{printed}");
     let mut answers = Vec::new();
     for line in lines {
         let output = Command::new("sh").args(["-c", line]).output().unwrap();
@@ -141,6 +141,9 @@ async fn the_curl_lines_that_it_prints_work_when_pasted() {
     assert_eq!(orders, ["A-1", "A-2", "7"]);
     let counts: Value = serde_json::from_str(&answers[8]).unwrap();
     assert_eq!(counts["executed"], 3);
+    assert!(answers[9].starts_with("HTTP/1.1 204 "), "{}", answers[9]);
+    let executed = r#"idem_requests_total{kind="http",operation="POST /v1/payments",outcome="executed"} 2"#;
+    assert!(answers[10].contains(executed), "{}", answers[10]);
 }
 
 #[tokio::test]

@@ -38,6 +38,10 @@ What was really charged, and what happened to the requests:
 Whether requests had better be sent here, for a load balancer: 503 while the store is down, and when the program stops.
 
   curl -i http://{address}/ready
+
+And what an operator sees of it (a dashboard and alert rules are in examples/payments):
+
+  curl http://{address}/metrics
 "#
     );
 }

@@ -14,6 +14,7 @@ mod app;
 mod demo;
 mod greeting;
 mod ledger;
+mod metrics;
 
 /// A payment service whose retries are safe.
 #[derive(Debug, Parser)]
@@ -57,6 +58,8 @@ async fn serve(options: Options) -> Result<(), String> {
         format!("cannot listen on {}: {error}; choose another address with --listen", options.listen)
     })?;
     let address = listener.local_addr().map_err(|error| error.to_string())?;
+    // Before the first guarded request, which is when the guard looks for a recorder.
+    let shown = metrics::install().map_err(|error| format!("there can be no metrics: {error}"))?;
     let idempotency = Idempotency::connect(&options.store).await.map_err(|error| error.to_string())?;
     let file = options.store.strip_prefix("sqlite:").map(|file| file.strip_prefix("//").unwrap_or(file));
     let ledger = Ledger::open(file, options.delay).map_err(|error| format!("the charges cannot be kept: {error}"))?;
@@ -69,7 +72,9 @@ async fn serve(options: Options) -> Result<(), String> {
     }
     let (stop, stopping) = watch::channel(());
     let live = demo::Live::start(idempotency.clone(), ledger, faults, stopping).await;
-    let app = app.merge(demo::router(live.map_err(|error| format!("the charges cannot be read: {error}"))?));
+    let app = app
+        .merge(metrics::router(shown))
+        .merge(demo::router(live.map_err(|error| format!("the charges cannot be read: {error}"))?));
     greeting::greet(address, file.unwrap_or(idempotency.store_name()));
     let told = async move {
         shutdown_signal().await;

@@ -6,7 +6,13 @@
 async fn create(
     tenant: Path<(String, u64)>,
     user: User,
-    order: ::idem_runtime::__private::Guarded<Json<Order>>,
+    order: ::idem_runtime::__private::Guarded<
+        Json<Order>,
+        ::idem_runtime::__private::Wants<
+            ::idem_runtime::__private::Elsewhere,
+            ::idem_runtime::__private::Elsewhere,
+        >,
+    >,
 ) -> ::idem_runtime::__private::Replayable<impl IntoResponse> {
     const {
         ::idem_runtime::__private::state_provides_idempotency::<AppState>();

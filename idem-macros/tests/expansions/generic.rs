@@ -8,7 +8,13 @@
 
 fn charge<G: Gateway>(
     gateway: State<G>,
-    order: ::idem_runtime::__private::Guarded<Json<Order>>,
+    order: ::idem_runtime::__private::Guarded<
+        Json<Order>,
+        ::idem_runtime::__private::Wants<
+            ::idem_runtime::__private::PathParameter,
+            ::idem_runtime::__private::Header<159743373648543548011193999198498324480>,
+        >,
+    >,
 ) -> ::idem_runtime::__private::Run<
     impl ::core::future::Future<Output = Result<Json<impl Serialize>, StatusCode>>,
 >

@@ -18,7 +18,13 @@ pub(crate) async fn pay(
     #[cfg(feature = "audit")]
     audit: Extension<Audit>,
     __arg2: Query<Page>,
-    body: ::idem_runtime::__private::Guarded<Bytes>,
+    body: ::idem_runtime::__private::Guarded<
+        Bytes,
+        ::idem_runtime::__private::Wants<
+            ::idem_runtime::__private::Elsewhere,
+            ::idem_runtime::__private::Elsewhere,
+        >,
+    >,
 ) -> ::idem_runtime::__private::Replayable<::core::convert::Infallible> {
     #![allow(clippy::diverging_sub_expression)]
     let (__request, body) = ::idem_runtime::__private::open(body);

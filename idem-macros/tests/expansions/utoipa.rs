@@ -17,7 +17,13 @@
     )
 )]
 pub async fn create(
-    __guarded: crate::runtime::__private::Guarded<()>,
+    __guarded: crate::runtime::__private::Guarded<
+        (),
+        crate::runtime::__private::Wants<
+            crate::runtime::__private::Header<140090226437306393822833777792954759424>,
+            crate::runtime::__private::Header<159743373648543548011193999198498324480>,
+        >,
+    >,
 ) -> crate::runtime::__private::Replayable<()> {
     let (__request, ()) = crate::runtime::__private::open(__guarded);
     let __arguments = crate::runtime::__private::arguments();

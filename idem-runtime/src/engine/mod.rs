@@ -121,6 +121,8 @@ pub(crate) enum UnavailableBecause {
 
 pub(crate) struct Engine {
     store: Box<dyn ErasedStore>,
+    /// How long a call of the store takes at the longest, if it says so. Not one of its transactions.
+    longest_call: Option<Duration>,
     limits: Limits,
     stats: Arc<Stats>,
     waiters: Waiters,
@@ -132,6 +134,7 @@ impl Engine {
     pub(crate) fn new(store: Box<dyn ErasedStore>, limits: Limits) -> Self {
         Self {
             stats: Arc::new(Stats::new(store.name())),
+            longest_call: store.longest_call(),
             store,
             limits,
             waiters: Waiters::new(limits.max_waiters),
@@ -204,13 +207,14 @@ impl Engine {
         true
     }
 
-    /// Runs `work` once for `call`, or says how it went before.
+    /// Runs the work once for `call`, or says how it went before. `prepared` gives the work; it is awaited only if the work
+    /// is to run, and must not have to wait for anything itself.
     ///
     /// While a claim may be held, `call.progress` is live: whoever owns this future must see it through to its end.
     pub(crate) async fn execute<T, F>(
         self: &Arc<Self>,
         call: Call,
-        work: impl FnOnce() -> F,
+        prepared: impl Future<Output = F>,
     ) -> Result<Answer<T>, Refused>
     where
         F: Future<Output = Finished<T>>,
@@ -228,7 +232,7 @@ impl Engine {
         let asked = seize::Asked { claim: &claim, policy: &policy, progress: &progress, transaction };
         let result = self.seize_or_wait(asked).await;
         let result = match result {
-            Ok(seize::Seized::Held(held)) => self.run(asked, held, work()).await,
+            Ok(seize::Seized::Held(held)) => self.run(asked, held, prepared.await).await,
             Ok(seize::Seized::Completed(record)) => self.replay(record),
             Ok(seize::Seized::Busy) => Err(Refused::InProgress),
             Err(refused) => Err(refused),
@@ -258,10 +262,7 @@ impl Engine {
             tracing::warn!(key = %claim.key, attempt, "the owner of a claim has died; the request runs again");
         }
         progress.hold(progress::Held { record: claim.key, attempt }, held.sent + claim.lease);
-        let ended = match held.leased {
-            true => leased::run_leased(self, claim, progress, work).await,
-            false => leased::run_caught(work).await,
-        };
+        let ended = leased::run_leased(self, claim, progress, held.leased, work).await;
         let (ending, writes, answer) = match ended {
             Ok(Finished { answer, ending, writes }) => (ending, writes, Ok(answer)),
             Err(panic) => {
@@ -273,7 +274,7 @@ impl Engine {
             None => self.settle(claim, &mut held, policy, progress, ending).await,
             Some(slot) => {
                 let left = transaction::Left { held: &mut held, slot, ending, writes };
-                self.settle_transaction(asked, left).await
+                Box::pin(self.settle_transaction(asked, left)).await
             }
         };
         self.waiters.wake(claim.key);
@@ -288,7 +289,7 @@ impl Engine {
         };
         match closed {
             settle::Closed::Ours => Ok(Answer::Executed(answer)),
-            settle::Closed::Lost => self.after_loss(claim).await,
+            settle::Closed::Lost => Box::pin(self.after_loss(claim)).await,
         }
     }
 
@@ -318,7 +319,19 @@ impl Engine {
         }
     }
 
-    /// One store call, with its deadline.
+    /// One store call, with its deadline. One that the store ends early enough needs no timer.
+    async fn asking<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match self.longest_call {
+            Some(longest) if longest <= limit => call.await,
+            _ => self.within(limit, call).await,
+        }
+    }
+
+    /// A call with its deadline.
     async fn within<T>(
         &self,
         limit: Duration,

@@ -9,6 +9,7 @@ use super::{Job, JobRefusal};
 use crate::engine::Call;
 use crate::http::content;
 use crate::http::execution::Execution;
+use crate::http::key_text::KeyText;
 use crate::http::key_value::KeyValue;
 use crate::{Idempotency, Transaction};
 
@@ -126,7 +127,8 @@ impl JobCall {
         // Three parts: a handler's operation has one or two, so the two never meet.
         let record = digester.record_key(&["", "job", job.operation], scope.as_deref(), &key);
         let fingerprint = digester.fingerprint(record, &["job"], content.as_deref().unwrap_or_default());
-        Ok(execution.call(key, digester, record, fingerprint, job.policy(idempotency.defaults())))
+        let policy = job.policy(idempotency.defaults());
+        Ok(execution.call(KeyText::from(key), idempotency.clone(), record, fingerprint, policy))
     }
 }
 

@@ -171,26 +171,26 @@ pub(super) async fn owned<R: Send + 'static>(
     let max_result = call.max_result(idempotency);
     let engine = Arc::clone(idempotency.engine());
     if engine.bypasses() {
-        let (progress, stats) = (Arc::clone(call.execution().progress()), Arc::clone(engine.stats()));
+        let (progress, stats) = (call.execution().progress(), Arc::clone(engine.stats()));
         let bypassed = Bypassed::of(&call, idempotency);
         let span = bypassed.seen.span();
         let work = async move { bypassed.run(work, |result| ending(result, max_result).0).await };
-        return Adoptable::new(work.instrument(span), progress, stats).await;
+        return Adoptable::new(work, progress, stats, span).await;
     }
     let (seen, call) = identify(idempotency, call)?;
     let span = seen.span();
     let (progress, stats) = (Arc::clone(&call.progress), Arc::clone(engine.stats()));
     let guarded = async move {
-        let work = || async move {
+        let work = async move {
             let answer = work.await;
             let ending = ending(&answer, max_result).0;
             Finished { answer, ending, writes: Writes::Keep }
         };
-        let answer = engine.execute(call, work).await;
+        let answer = engine.execute(call, std::future::ready(work)).await;
         seen.end(Outcome::of(&answer));
         answer
     };
-    Adoptable::new(guarded.instrument(span), progress, stats).await.map_err(JobRefusal::of)
+    Adoptable::new(guarded, progress, stats, span).await.map_err(JobRefusal::of)
 }
 
 /// Work that ends when its caller goes.
@@ -254,12 +254,12 @@ impl Bypassed {
         let answer = match self.execution.transaction() {
             None => Ok(work.await),
             Some((_, slot)) => {
-                let work = || async {
+                let work = async {
                     let answer = work.await;
                     Finished { ending: ending(&answer), answer, writes: Writes::Keep }
                 };
                 let engine = self.idempotency.engine();
-                engine.execute_unguarded(self.execution.progress(), self.lease, slot, work).await
+                engine.execute_unguarded(&self.execution.progress(), self.lease, slot, work).await
             }
         };
         self.seen.end(Outcome::Bypassed);

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
@@ -20,6 +21,7 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn reopen<'a>(&'a self, claim: &'a Claim, seen: &'a Record) -> Call<'a, Hold>;
     #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "for an operator"))]
     fn sweep(&self) -> Call<'_, u64>;
+    fn longest_call(&self) -> Option<Duration>;
     fn transactional(&self) -> Option<Transactional<'_>>;
 }
 
@@ -50,6 +52,9 @@ impl<S: Store> ErasedStore for S {
     }
     fn sweep(&self) -> Call<'_, u64> {
         Box::pin(Store::sweep(self))
+    }
+    fn longest_call(&self) -> Option<Duration> {
+        Store::longest_call(self)
     }
     fn transactional(&self) -> Option<Transactional<'_>> {
         Store::transactional(self)

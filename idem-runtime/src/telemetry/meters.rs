@@ -15,6 +15,9 @@ use super::store_call::{CallResult, StoreCall};
 use super::{Operation, Outcome, TARGET};
 use crate::engine::stats::Event;
 
+/// A program that makes up operations while it runs shall not fill a database of metrics: those beyond are `other`.
+const MOST_OPERATIONS: usize = 1_000;
+
 const METADATA: Metadata<'static> = Metadata::new(TARGET, Level::INFO, Some(module_path!()));
 
 fn key(metric: &Metric, values: impl IntoIterator<Item = impl Into<metrics::SharedString>>) -> Key {
@@ -176,6 +179,7 @@ impl Meters {
         // So that what is counted of the store is there, and described, from the first call on.
         self.series();
         let mut operations = self.operations.write();
+        let operation = if operations.len() < MOST_OPERATIONS { operation } else { Operation::OTHER };
         let known = operations.entry(operation.name.into()).or_default();
         find(known, operation).unwrap_or_else(|| {
             let series = Arc::new(OfOperation::new(operation));

@@ -38,4 +38,4 @@ pub const TARGET: &str = "idem_runtime::call";
 pub const SPAN: &str = "idempotent";
 
 /// The fields of a span. Those that cannot be known yet are recorded when they are.
-pub const FIELDS: [&str; 8] = ["kind", "operation", "store", "key", "attempt", "outcome", "claim_ms", "settle_ms"];
+pub const FIELDS: [&str; 8] = ["kind", "operation", "store", "key", "attempt", "claim_ms", "settle_ms", "outcome"];

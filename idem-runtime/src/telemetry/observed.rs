@@ -67,7 +67,9 @@ impl Drop for Timer<'_> {
     fn drop(&mut self) {
         let took = self.began.elapsed();
         self.meters.record(self.call, self.result, took);
+        // A duplicate that waits asks many times, and so does who has something to record while the store is down.
         if let Some(field) = self.call.field()
+            && self.result.is_final()
             && tracing::span_enabled!(target: TARGET, Level::INFO)
         {
             // The engine makes its calls in the span of the call that it guards.
@@ -117,6 +119,10 @@ impl<S: Store> ErasedStore for Observed<S> {
 
     fn sweep(&self) -> Call<'_, Result<u64, StoreError>> {
         Box::pin(self.store.sweep())
+    }
+
+    fn longest_call(&self) -> Option<Duration> {
+        self.store.longest_call()
     }
 
     fn transactional(&self) -> Option<Transactional<'_>> {

@@ -36,6 +36,10 @@ pub(crate) struct Operation<'a> {
 const UNMATCHED: &str = "unmatched";
 
 impl<'a> Operation<'a> {
+    /// Stands for all that are too many.
+    #[cfg(feature = "metrics")]
+    pub(super) const OTHER: Self = Self { kind: Kind::Http, method: "", name: "other" };
+
     pub(crate) fn of_route(route: &'a Route, method: &Method, matched_path: Option<&'a str>) -> Self {
         let (method, name) = match (route.operation.as_deref(), matched_path) {
             (Some(operation), _) => ("", operation),

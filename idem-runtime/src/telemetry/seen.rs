@@ -32,9 +32,9 @@ impl Seen {
             store,
             key = Empty,
             attempt = Empty,
-            outcome = Empty,
             claim_ms = Empty,
             settle_ms = Empty,
+            outcome = Empty,
         );
         #[cfg(feature = "metrics")]
         let series = meters.of_operation(operation);

@@ -66,6 +66,11 @@ pub(super) enum CallResult {
 impl CallResult {
     pub(super) const COUNT: usize = Self::Corrupt as usize + 1;
 
+    /// Whether the call that is guarded makes no further one of this kind.
+    pub(super) const fn is_final(self) -> bool {
+        matches!(self, Self::Done | Self::Claimed | Self::Completed | Self::Lost)
+    }
+
     pub(super) const fn as_str(self) -> &'static str {
         match self {
             Self::Done => "done",

@@ -201,3 +201,40 @@ fn names_are_of_one_kind_and_say_what_they_are() {
     let texts: BTreeSet<_> = Outcome::ALL.iter().map(|outcome| outcome.as_str()).collect();
     assert_eq!(texts.len(), Outcome::ALL.len());
 }
+
+#[cfg(feature = "sqlite")]
+#[tokio::test]
+async fn i54_transactions_balance_too() {
+    let kept = Kept::default();
+    let _here = metrics::set_default_local_recorder(&kept);
+    let folder = tempfile::tempdir().unwrap();
+    let store = crate::SqliteStore::open(folder.path().join("records.db")).unwrap();
+    let idempotency = Idempotency::new(store);
+    let transactions: crate::SqliteTransactions = idempotency.transactions().unwrap();
+    for (job, name) in [(SHIP, "retry"), (ONCE, "keep")] {
+        let key = |what| job.key(format!("{name}-{what}"));
+        for _ in 0..2 {
+            transactions.run(key("ok"), |_tx| ok()).await.unwrap();
+        }
+        let failed = transactions.run(key("fails"), async |_tx| Worked::Err("no".to_owned())).await;
+        assert!(matches!(failed, Err(JobError::Failed(_))));
+        let (panics, call) = (transactions.clone(), key("panics"));
+        let work = async |_tx| if true { panic!("of the test") } else { ok().await };
+        assert!(tokio::spawn(async move { panics.run(call, work).await }).await.is_err());
+    }
+    let of_store = |name, labels| kept.now(&format!(r#"{name}{{store="sqlite",{labels}}}"#));
+    for (name, labels, times) in [
+        ("idem_claims_total", r#"start="fresh""#, 6.0),
+        // With `on_failure = "keep"`, that it failed is recorded.
+        ("idem_claims_ended_total", r#"end="completed""#, 4.0),
+        ("idem_claims_ended_total", r#"end="released""#, 2.0),
+        ("idem_claims_ended_total", r#"end="expired""#, 0.0),
+        ("idem_store_call_duration_seconds", r#"call="begin",result="claimed""#, 6.0),
+        ("idem_store_call_duration_seconds", r#"call="claim",result="claimed""#, 3.0),
+        ("idem_store_call_duration_seconds", r#"call="commit",result="done""#, 4.0),
+        ("idem_store_call_duration_seconds", r#"call="roll_back",result="done""#, 2.0),
+    ] {
+        assert_eq!(of_store(name, labels), times, "{name} {labels}");
+    }
+    assert_eq!(kept.now(r#"idem_claims_live{store="sqlite"}"#), 0.0);
+}

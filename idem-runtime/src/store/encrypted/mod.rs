@@ -1,6 +1,7 @@
 //! Recorded outcomes, encrypted before a store sees them.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
@@ -137,6 +138,10 @@ impl<S: Store> Store for EncryptedStore<S> {
 
     async fn sweep(&self) -> Result<u64, StoreError> {
         self.inner.sweep().await
+    }
+
+    fn longest_call(&self) -> Option<Duration> {
+        self.inner.longest_call()
     }
 
     fn reserved_head(&self) -> usize {

@@ -13,6 +13,9 @@ use crate::store::span;
 pub(super) struct Moment(u64);
 
 impl Moment {
+    /// Later than any other.
+    pub(super) const NEVER: Self = Self(u64::MAX);
+
     /// The moment that lies `span` after this one.
     pub(super) fn after(self, span: Duration) -> Self {
         Self(self.0.saturating_add(span::millis(span).saturating_mul(1_000)))

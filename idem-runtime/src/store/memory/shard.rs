@@ -8,27 +8,36 @@ use hashbrown::HashTable;
 use hashbrown::hash_table::{Entry as Place, OccupiedEntry};
 
 use super::clock::Moment;
-use super::entry::{Kept, Payload};
+use super::entry::{Done, Kept};
 use super::room::{ENTRY_BYTES, NoRoom, Room};
 use crate::digest::RecordKey;
 use crate::store::{Claim, ClaimOutcome, Entry, Hold, OwnerToken, RESERVED_HEAD, Record};
 
-/// How many buckets each claim looks through for entries that have ended.
+/// For how many buckets each claim pays, which are looked through for entries that have ended.
 ///
 /// A table has between 1.1 and 2.3 buckets per entry, so the hand has been round it once while a third of the entries
 /// was replaced, at worst: no more than that fraction of memory is held by what has ended, and no timer, queue or heap
 /// is needed to find it.
 const BUCKETS_PER_CLAIM: usize = 8;
 
+/// How many it looks through at once, when that many are due: neighbours in memory, which cost little more than one alone
+/// would, and few enough for nobody to be held up by them.
+const BUCKETS_AT_ONCE: usize = 64;
+
 /// Tables smaller than this are not worth shrinking.
 const SHRINK_FROM: usize = 1_024;
 
 /// A part of the entries, behind one lock.
-#[derive(Default)]
 pub(super) struct Shard {
     table: HashTable<Slot>,
     /// The bucket at which the next sweep goes on: like the hand of a clock, it goes round and round.
     hand: usize,
+    /// No entry ends before this: until then there is nothing to sweep.
+    earliest: Moment,
+    /// As `earliest`, of the entries that the hand has passed in this round, and of those that came or changed meanwhile.
+    earliest_of_round: Moment,
+    /// How many buckets the claims have paid for that were not looked through yet.
+    due: usize,
 }
 
 /// What the table itself keeps of an entry: enough to sweep and to grow without touching the entry's own memory.
@@ -36,7 +45,7 @@ struct Slot {
     hash: u64,
     /// When the entry is over: the end of a record's TTL, or of the time for which an abandoned claim stays visible.
     ends: Moment,
-    kept: Box<Kept>,
+    kept: Kept,
 }
 
 /// Which entry an operation is about.
@@ -61,8 +70,12 @@ impl Shard {
         now: Moment,
         room: &Room,
     ) -> Result<ClaimOutcome, NoRoom> {
-        self.sweep(BUCKETS_PER_CLAIM, now, room);
-        match self.table.entry(at.hash, |slot| slot.kept.key == at.key, |slot| slot.hash) {
+        self.sweep_a_little(now, room);
+        if self.table.len() == self.table.capacity() {
+            // It is about to be laid out anew, and entries get behind the hand that it has not passed.
+            self.earliest_of_round = self.earliest_of_round.min(self.earliest);
+        }
+        match self.table.entry(at.hash, |slot| slot.kept.is_of(at.key), |slot| slot.hash) {
             Place::Occupied(slot) if !slot.get().ends.has_come(now) => {
                 return Ok(slot.get().answer(claim, now));
             }
@@ -76,6 +89,7 @@ impl Shard {
                 place.insert(Slot::held(at.hash, claim, now));
             }
         }
+        self.note(ends_of(claim, now));
         Ok(ClaimOutcome::Claimed { attempt: 1 })
     }
 
@@ -91,6 +105,7 @@ impl Shard {
             Some(mut slot) if slot.get().kept.was_abandoned_by(from, now) && from != claim.owner => {
                 let attempt = slot.get().kept.attempt().saturating_add(1);
                 slot.get_mut().hold(claim, attempt, now);
+                self.note(ends_of(claim, now));
                 Ok(ClaimOutcome::Claimed { attempt })
             }
             Some(slot) => Ok(slot.get().answer(claim, now)),
@@ -105,6 +120,7 @@ impl Shard {
             return Hold::Lost;
         }
         slot.extend(claim, now);
+        self.note(ends_of(claim, now));
         Hold::Held
     }
 
@@ -112,8 +128,7 @@ impl Shard {
         &mut self,
         at: Address,
         claim: &Claim,
-        attempt: u32,
-        payload: &Payload,
+        record: &Done,
         now: Moment,
         room: &Room,
     ) -> Result<Hold, NoRoom> {
@@ -125,9 +140,10 @@ impl Shard {
         if slot.kept.is_done() {
             return Ok(Hold::Held);
         }
-        room.exchange(slot.kept.bytes(), ENTRY_BYTES + payload.len())?;
-        slot.kept.complete(claim.fingerprint, attempt, payload.clone());
+        room.exchange(slot.kept.bytes(), ENTRY_BYTES + record.len())?;
+        slot.kept = Kept::Done(record.clone());
         slot.ends = now.after(claim.ttl);
+        self.note(now.after(claim.ttl));
         Ok(Hold::Held)
     }
 
@@ -159,12 +175,31 @@ impl Shard {
         }
         room.exchange(slot.kept.bytes(), ENTRY_BYTES + RESERVED_HEAD)?;
         slot.hold(claim, seen.attempt.saturating_add(1), now);
+        self.note(ends_of(claim, now));
         Ok(Hold::Held)
     }
 
     pub(super) fn look_up(&self, at: Address, now: Moment) -> Option<Entry> {
-        let slot = self.table.find(at.hash, |slot| slot.kept.key == at.key)?;
+        let slot = self.table.find(at.hash, |slot| slot.kept.is_of(at.key))?;
         (!slot.ends.has_come(now)).then(|| slot.kept.look(now, slot.ends))
+    }
+
+    /// What a claim does of the sweeping, if there can be anything to sweep.
+    fn sweep_a_little(&mut self, now: Moment, room: &Room) {
+        if !self.earliest.has_come(now) {
+            return;
+        }
+        self.due += BUCKETS_PER_CLAIM;
+        if self.due >= BUCKETS_AT_ONCE {
+            self.due = 0;
+            self.sweep(BUCKETS_AT_ONCE, now, room);
+        }
+    }
+
+    /// There is an entry that ends then.
+    fn note(&mut self, ends: Moment) {
+        self.earliest = self.earliest.min(ends);
+        self.earliest_of_round = self.earliest_of_round.min(ends);
     }
 
     /// Looks through the next `buckets` buckets, at most once round, and removes what has ended.
@@ -174,13 +209,16 @@ impl Shard {
         for _ in 0..buckets.min(self.table.num_buckets()) {
             if self.hand >= self.table.num_buckets() {
                 self.hand = 0;
+                self.earliest = std::mem::replace(&mut self.earliest_of_round, Moment::NEVER);
                 went_round = true;
             }
-            if let Ok(slot) = self.table.get_bucket_entry(self.hand)
-                && slot.get().ends.has_come(now)
-            {
-                swept.bytes += remove(slot, room);
-                swept.entries += 1;
+            match self.table.get_bucket_entry(self.hand) {
+                Ok(slot) if slot.get().ends.has_come(now) => {
+                    swept.bytes += remove(slot, room);
+                    swept.entries += 1;
+                }
+                Ok(slot) => self.earliest_of_round = self.earliest_of_round.min(slot.get().ends),
+                Err(_) => {}
             }
             self.hand += 1;
         }
@@ -207,7 +245,7 @@ impl Shard {
     }
 
     fn live(&mut self, at: Address, now: Moment) -> Option<OccupiedEntry<'_, Slot>> {
-        let slot = self.table.find_entry(at.hash, |slot| slot.kept.key == at.key).ok()?;
+        let slot = self.table.find_entry(at.hash, |slot| slot.kept.is_of(at.key)).ok()?;
         (!slot.get().ends.has_come(now)).then_some(slot)
     }
 }
@@ -215,7 +253,7 @@ impl Shard {
 impl Slot {
     fn held(hash: u64, claim: &Claim, now: Moment) -> Self {
         let lease_end = now.after(claim.lease);
-        Self { hash, ends: lease_end.after(claim.ttl), kept: Box::new(Kept::held(claim, 1, lease_end)) }
+        Self { hash, ends: lease_end.after(claim.ttl), kept: Kept::held(claim, 1, lease_end) }
     }
 
     fn answer(&self, claim: &Claim, now: Moment) -> ClaimOutcome {
@@ -226,7 +264,7 @@ impl Slot {
     fn hold(&mut self, claim: &Claim, attempt: u32, now: Moment) {
         let lease_end = now.after(claim.lease);
         self.ends = lease_end.after(claim.ttl);
-        *self.kept = Kept::held(claim, attempt, lease_end);
+        self.kept = Kept::held(claim, attempt, lease_end);
     }
 
     /// Starts the lease of the holder anew.
@@ -234,6 +272,18 @@ impl Slot {
         let lease_end = now.after(claim.lease);
         self.ends = lease_end.after(claim.ttl);
         self.kept.extend(lease_end);
+    }
+}
+
+/// When a claim is over that is made or prolonged now.
+fn ends_of(claim: &Claim, now: Moment) -> Moment {
+    now.after(claim.lease).after(claim.ttl)
+}
+
+impl Default for Shard {
+    fn default() -> Self {
+        let (earliest, earliest_of_round) = (Moment::NEVER, Moment::NEVER);
+        Self { table: HashTable::default(), hand: 0, earliest, earliest_of_round, due: 0 }
     }
 }
 

@@ -149,3 +149,42 @@ async fn one_sweep_finds_everything_that_has_ended() {
     assert_eq!((store.sweep(), store.len()), (0, 1));
     assert!(matches!(store.look_up(lasting.key).await.unwrap(), Some(Entry::Abandoned(_))));
 }
+
+#[tokio::test(start_paused = true)]
+async fn nobody_sweeps_more_than_a_few_entries_at_a_time() {
+    let store = MemoryStore::new();
+    for number in 0..50_000 {
+        let _ = store.claim(&claim_of(number)).await.unwrap();
+    }
+    pass(LEASE + TTL).await;
+    let mut before = store.len();
+    // As many claims as have ended are enough to find all of them.
+    for number in 50_000..100_000 {
+        assert_eq!(store.claim(&claim_of(number)).await.unwrap(), ClaimOutcome::Claimed { attempt: 1 });
+        let after = store.len();
+        assert!(before + 1 - after <= 64, "{} were removed by one claim", before + 1 - after);
+        before = after;
+    }
+    assert!(before < 51_000, "{before} entries, of which 50,000 live");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_ends_before_the_rest_is_found_all_the_same() {
+    let store = MemoryStore::new();
+    let short = Claim { ttl: TTL, ..claim_of(0) };
+    let long = |number| Claim { ttl: TTL * 1_000, ..claim_of(number) };
+    // Those that end last come first, and last: the tables are laid out anew with the short one among them, in mid-round.
+    for number in 1..5_000 {
+        let _ = store.claim(&long(number)).await.unwrap();
+    }
+    let _ = store.claim(&short).await.unwrap();
+    for number in 5_000..100_000 {
+        let _ = store.claim(&long(number)).await.unwrap();
+    }
+    pass(LEASE + TTL).await;
+    for number in 100_000..200_000 {
+        let _ = store.claim(&long(number)).await.unwrap();
+    }
+    assert_eq!(store.len(), 199_999);
+    assert_eq!(store.sweep(), 0);
+}
