@@ -16,6 +16,10 @@ pub mod misuses {}
 #[doc = include_str!("../docs/faults.md")]
 pub mod faults {}
 
+/// Running it: defaults, shutdown, readiness, the kill switch, and keys whose outcome nobody knows.
+#[doc = include_str!("../docs/operating.md")]
+pub mod operating {}
+
 /// What a client is told when it is refused, and what it does then.
 #[doc = include_str!("../docs/problems.md")]
 pub mod problems {}

@@ -31,6 +31,8 @@
 //! | `utoipa` | no | a handler with `#[utoipa::path]` documents its key and its refusals: `openapi`; for utoipa 6 |
 //! | `signal` | no | `shutdown_signal`: Ctrl-C and `SIGTERM` |
 //! | `metrics` | no | metrics, through the facade of the crate `metrics`: [guide::telemetry] |
+//! | `admin` | no | what an operator does to a key by hand: [guide::operating] |
+//! | `cli` | no | the command line `idem`, which does the same |
 //! | `conformance` | no | the suite that judges a [`Store`] |
 //!
 //! # What is guaranteed
@@ -49,6 +51,8 @@
 
 #![forbid(unsafe_code)]
 
+#[cfg(feature = "admin")]
+pub mod admin;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connect;

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use idem_runtime::RecordKey;
 use idem_runtime::store::{
-    Begun, Claim, ClaimOutcome, Committed, Entry, Hold, Outcome, OwnerToken, Recording, Store, StoreError,
+    Begun, Claim, ClaimOutcome, Committed, Entry, Hold, Outcome, OwnerToken, Record, Recording, Store, StoreError,
     Transactional, TransactionalStore, Writes,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -84,6 +84,14 @@ impl<S: Store> Store for Gated<S> {
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         self.inner.look_up(key).await
+    }
+
+    async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {
+        self.inner.reopen(claim, seen).await
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        self.inner.sweep().await
     }
 
     fn reserved_head(&self) -> usize {

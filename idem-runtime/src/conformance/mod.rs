@@ -54,6 +54,7 @@ mod expiry;
 mod owners;
 mod races;
 mod records;
+mod reopening;
 mod stage;
 mod takeovers;
 mod transactions;
@@ -234,6 +235,13 @@ pub fn cases<H: Harness>() -> Vec<Case<H>> {
         expiry::abandoned_claim_ends["I11", "I31"],
         expiry::lease_longer_than_ttl["I12"],
         expiry::lease_shorter_than_ttl["I12", "I31"],
+        reopening::reopened_and_completed["I14", "I17"],
+        reopening::reopened_and_released["I18"],
+        reopening::reopened_and_abandoned["I12"],
+        reopening::reopening_of_another_record["I13"],
+        reopening::reopening_of_a_claim["I14"],
+        reopening::reopening_of_nothing["I18"],
+        reopening::many_reopen["I1"],
         adversity::full["B37", "I21", "I22", "I46"],
         adversity::damaged_record["B32", "I25"],
         adversity::damaged_claim["B32", "I25"],

@@ -98,6 +98,12 @@ enum Fault {
     EverybodyWins,
     /// Says of each record that it lives as long as it ever did.
     ForgetsTheTime,
+    /// Takes back whatever record there is, without comparing.
+    ReopensAnything,
+    /// Tells everybody that they have taken it back.
+    EverybodyReopens,
+    /// Takes back a claim that somebody holds.
+    ReopensClaims,
     /// Panics.
     Panics,
 }
@@ -145,6 +151,17 @@ impl Store for Faulty {
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         self.store.look_up(key).await
     }
+    async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {
+        match (self.fault, self.store.look_up(claim.key).await?) {
+            (Fault::ReopensAnything, Some(Entry::Completed(record))) => self.store.reopen(claim, &record).await,
+            (Fault::EverybodyReopens, _) => self.store.reopen(claim, seen).await.map(|_| Hold::Held),
+            (Fault::ReopensClaims, Some(Entry::InFlight(holder))) => {
+                let _ = self.store.release(&Claim { owner: holder.owner, ..*claim }).await?;
+                self.store.claim(claim).await.map(|_| Hold::Held)
+            }
+            _ => self.store.reopen(claim, seen).await,
+        }
+    }
 }
 
 struct WithFault(MemoryStore, Fault);
@@ -167,6 +184,9 @@ async fn a_fault_is_found_and_named() {
         (Fault::CutsBodies, "bytes_as_they_were"),
         (Fault::EverybodyWins, "many_claim"),
         (Fault::ForgetsTheTime, "remaining_life_goes_down"),
+        (Fault::ReopensAnything, "reopening_of_another_record"),
+        (Fault::EverybodyReopens, "many_reopen"),
+        (Fault::ReopensClaims, "reopening_of_a_claim"),
         (Fault::Panics, "fresh_claim"),
     ] {
         let harness = WithFault(MemoryStore::new(), fault);

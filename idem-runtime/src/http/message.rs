@@ -19,7 +19,7 @@ const MOST_FIELDS: usize = 128;
 const LARGEST_HEAD: usize = 64 * 1024;
 
 /// The outcome that replays this response, or `None` if no replay could be true to it.
-pub(super) fn encode(parts: &Parts, body: Bytes, replayed_header: &HeaderName) -> Option<Outcome> {
+pub(crate) fn encode(parts: &Parts, body: Bytes, replayed_header: &HeaderName) -> Option<Outcome> {
     if parts.status.as_u16() < 200 {
         // 1xx is no final answer (RFC 9110 section 15.2); what follows a 101 is no HTTP at all.
         return None;
@@ -71,7 +71,7 @@ fn named_by_connection(headers: &HeaderMap) -> Vec<HeaderName> {
 }
 
 /// The response of a record.
-pub(super) fn decode(head: &Bytes, body: Bytes) -> Result<Response, StoreError> {
+pub(crate) fn decode(head: &Bytes, body: Bytes) -> Result<Response, StoreError> {
     if head.len() > LARGEST_HEAD {
         return Err(StoreError::corrupt("the head of a recorded response is too large"));
     }

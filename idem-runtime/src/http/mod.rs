@@ -17,7 +17,7 @@ mod key;
 mod key_header;
 pub(crate) mod key_text;
 pub mod key_value;
-mod message;
+pub(crate) mod message;
 #[cfg(feature = "_pieces")]
 #[doc(hidden)]
 pub mod pieces;

@@ -19,7 +19,7 @@ mod refusal;
 mod run;
 #[cfg(test)]
 mod tests;
-mod value;
+pub(crate) mod value;
 
 #[doc(hidden)]
 pub use attribute::{JobResult, TakesRefusals, codec, idempotency, run, run_borrowing, transaction, transactions};

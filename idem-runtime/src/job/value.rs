@@ -14,6 +14,19 @@ use crate::engine::settled::Settled;
 
 const JSON: &[u8] = b"job json v1\n";
 
+/// Whether a record is of a value in this format.
+#[cfg(feature = "admin")]
+pub(crate) fn is_json(head: &[u8]) -> bool {
+    head == JSON
+}
+
+/// The head of a record of a value.
+pub(crate) fn json_head() -> Vec<u8> {
+    let mut head = Settled::begin_kept(JSON.len());
+    head.extend_from_slice(JSON);
+    head
+}
+
 /// What becomes of a claim.
 pub struct Ended(pub(super) Ending);
 
@@ -31,11 +44,7 @@ pub(super) fn ending<T: Serialize, E>(result: &Result<T, E>, max_result: usize) 
 fn kept<T: Serialize>(value: &T, max_result: usize) -> Ending {
     let mut body = Limited { bytes: Vec::new(), left: max_result };
     match serde_json::to_writer(&mut body, value) {
-        Ok(()) => {
-            let mut head = Settled::begin_kept(JSON.len());
-            head.extend_from_slice(JSON);
-            Ending::Keep(Settled::kept(head, body.bytes.into()))
-        }
+        Ok(()) => Ending::Keep(Settled::kept(json_head(), body.bytes.into())),
         Err(error) => {
             // Without the error's own text, which can quote the value.
             let too_large = error.is_io();

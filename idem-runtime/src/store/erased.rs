@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, Transactional};
+use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
 
 type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -21,6 +21,10 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn complete<'a>(&'a self, claim: &'a Claim, attempt: u32, outcome: &'a Outcome) -> Call<'a, Hold>;
     fn release<'a>(&'a self, claim: &'a Claim) -> Call<'a, Hold>;
     fn look_up(&self, key: RecordKey) -> Call<'_, Option<Entry>>;
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "for an operator"))]
+    fn reopen<'a>(&'a self, claim: &'a Claim, seen: &'a Record) -> Call<'a, Hold>;
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "for an operator"))]
+    fn sweep(&self) -> Call<'_, u64>;
     fn longest_call(&self) -> Option<Duration>;
     fn transactional(&self) -> Option<Transactional<'_>>;
 }
@@ -46,6 +50,12 @@ impl<S: Store> ErasedStore for S {
     }
     fn look_up(&self, key: RecordKey) -> Call<'_, Option<Entry>> {
         Box::pin(Store::look_up(self, key))
+    }
+    fn reopen<'a>(&'a self, claim: &'a Claim, seen: &'a Record) -> Call<'a, Hold> {
+        Box::pin(Store::reopen(self, claim, seen))
+    }
+    fn sweep(&self) -> Call<'_, u64> {
+        Box::pin(Store::sweep(self))
     }
     fn longest_call(&self) -> Option<Duration> {
         Store::longest_call(self)

@@ -22,6 +22,9 @@ pub enum StoreError {
     /// No room for this entry. Nothing was dropped to make room.
     #[error("the idempotency store is full")]
     Full,
+    /// The store has no such operation.
+    #[error("the idempotency store has no way {0}")]
+    Unsupported(&'static str),
     /// The entry cannot be read: damaged, or written by a newer release. It is left as it is.
     #[error("a record in the idempotency store cannot be read: {0}")]
     Corrupt(String),

@@ -129,6 +129,15 @@ impl Outcome {
         self.head.len().saturating_add(self.body.len())
     }
 
+    /// Whether it may say no more than *that* a request was done, and not with which answer. Such a record is the only one
+    /// that is ever changed, by hand: see [`Store::reopen`].
+    #[cfg(feature = "cache")]
+    pub(crate) fn may_be_a_tombstone(&self) -> bool {
+        // Encryption adds to a head; what it begins with is then all that is known of it.
+        let longest = if self.head.starts_with(b"enc") { RESERVED_HEAD } else { LEAST_RESERVED_HEAD };
+        self.body.is_empty() && self.head.len() <= longest
+    }
+
     /// Whether there is neither head nor body.
     #[must_use]
     pub fn is_empty(&self) -> bool {
@@ -308,6 +317,25 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot say, or cannot read the entry.
     fn look_up(&self, key: RecordKey) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
+
+    /// Makes a record a claim of `claim.owner`'s, if it is still the one that was `seen`, whatever it has left to live; the
+    /// attempt goes up by one. For an operator who changes what a request has come to, and for nobody else: the engine
+    /// never takes a record away. Sent again by the same owner, it says [`Hold::Held`] and changes nothing.
+    ///
+    /// # Errors
+    /// When the store cannot say; [`StoreError::Unsupported`], as by default, when it has no such thing.
+    fn reopen(&self, claim: &Claim, seen: &Record) -> impl Future<Output = Result<Hold, StoreError>> + Send {
+        let _ = (claim, seen);
+        async { Err(StoreError::Unsupported("to reopen a record")) }
+    }
+
+    /// Removes what has ended, and says how many entries that were. By default, and for a store that needs no such thing, 0.
+    ///
+    /// # Errors
+    /// When the store cannot say. What was removed before, is.
+    fn sweep(&self) -> impl Future<Output = Result<u64, StoreError>> + Send {
+        async { Ok(0) }
+    }
 
     /// How many bytes of head a claim reserves for its own record: [`RESERVED_HEAD`]. A store that wraps another one, and
     /// adds something to each head, takes that off; [`LEAST_RESERVED_HEAD`] have to be left.

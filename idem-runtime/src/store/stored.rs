@@ -52,6 +52,14 @@ impl Stored {
         Ok(Self { state: State::Done, outcome: outcome.clone(), ..Self::held(claim, attempt) })
     }
 
+    /// Whether it says what `record` does.
+    pub(crate) fn is_record(&self, record: &Record) -> bool {
+        self.state == State::Done
+            && self.fingerprint == record.fingerprint
+            && self.attempt == record.attempt
+            && self.outcome == record.outcome
+    }
+
     fn holder(&self) -> Holder {
         Holder { owner: self.owner, fingerprint: self.fingerprint, attempt: self.attempt }
     }

@@ -14,7 +14,7 @@ use super::store_call::{CallResult, StoreCall, Told};
 use crate::digest::RecordKey;
 use crate::store::{
     AnyTransaction, Begun, Claim, ClaimOutcome, Committed, Entry, ErasedStore, ErasedTransactionalStore, Hold,
-    MemoryStore, Outcome, OwnerToken, Recording, Store, StoreError, Transactional, Writes,
+    MemoryStore, Outcome, OwnerToken, Record, Recording, Store, StoreError, Transactional, Writes,
 };
 
 type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
@@ -131,6 +131,15 @@ impl<S: Store> ErasedStore for Observed<S> {
 
     fn look_up(&self, key: RecordKey) -> Call<'_, Result<Option<Entry>, StoreError>> {
         self.watch(StoreCall::LookUp, self.store.look_up(key))
+    }
+
+    // What an operator does now and then is not timed.
+    fn reopen<'a>(&'a self, claim: &'a Claim, seen: &'a Record) -> Call<'a, Result<Hold, StoreError>> {
+        Box::pin(self.store.reopen(claim, seen))
+    }
+
+    fn sweep(&self) -> Call<'_, Result<u64, StoreError>> {
+        Box::pin(self.store.sweep())
     }
 
     fn longest_call(&self) -> Option<Duration> {

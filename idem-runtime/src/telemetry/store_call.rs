@@ -97,7 +97,8 @@ impl<T: Told> Told for Result<T, StoreError> {
     fn told(&self) -> CallResult {
         match self {
             Ok(answer) => answer.told(),
-            Err(StoreError::Unavailable { .. }) => CallResult::Unavailable,
+            // What is not supported is asked for by hand alone, which is not watched.
+            Err(StoreError::Unavailable { .. } | StoreError::Unsupported(_)) => CallResult::Unavailable,
             Err(StoreError::TimedOut(_)) => CallResult::TimedOut,
             Err(StoreError::Full) => CallResult::Full,
             Err(StoreError::Corrupt(_)) => CallResult::Corrupt,

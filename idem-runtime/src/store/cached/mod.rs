@@ -28,6 +28,8 @@ use records::{Asked, Records};
 ///   hundredth of it is left to the store, for clocks that run at different speeds.
 /// - Bounded by bytes: heads and bodies, and 320 bytes for each record, which is what its administration takes at the
 ///   most. What is asked for least makes room. A record of more than 4 MiB, or of more than half the bytes, is not kept.
+/// - A record that has no answer, but says that there was none or that it was not kept, is never in it: an operator can
+///   change that.
 /// - The fingerprint is judged as ever: another request under a cached key is refused with 422.
 /// - Finished requests are replayed from it while the store cannot be reached.
 /// - Each process has a cache of its own; there is nothing to invalidate. Clones share it.
@@ -187,6 +189,19 @@ impl<S: Store> Store for CachedStore<S> {
             self.shared.records.keep(key, asked, record);
         }
         Ok(entry)
+    }
+
+    /// What this process has cached of it is forgotten, with all else. What others have, is not: but of what an operator
+    /// changes, no cache has a copy.
+    async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {
+        let hold = self.inner.reopen(claim, seen).await;
+        // Also when it failed: it may have been done.
+        self.clear();
+        hold
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        self.inner.sweep().await
     }
 
     fn longest_call(&self) -> Option<Duration> {

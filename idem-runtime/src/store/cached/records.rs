@@ -77,6 +77,9 @@ impl Records {
 
     /// Keeps a copy of what the store said, or did, in a call that was sent at `asked`.
     pub(super) fn keep(&self, key: RecordKey, asked: Asked, record: &Record) {
+        if record.outcome.may_be_a_tombstone() {
+            return;
+        }
         if record.outcome.len().saturating_add(RECORD_BYTES) > self.largest {
             return;
         }

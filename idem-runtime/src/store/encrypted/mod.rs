@@ -125,6 +125,21 @@ impl<S: Store> Store for EncryptedStore<S> {
         }
     }
 
+    /// The store below compares what *it* has: what was encrypted, in one step with the change.
+    async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {
+        match self.inner.look_up(claim.key).await? {
+            Some(Entry::Completed(sealed)) if self.open(claim.key, sealed.clone())? == *seen => {
+                self.inner.reopen(claim, &sealed).await
+            }
+            Some(Entry::InFlight(holder) | Entry::Abandoned(holder)) if holder.owner == claim.owner => Ok(Hold::Held),
+            _ => Ok(Hold::Lost),
+        }
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        self.inner.sweep().await
+    }
+
     fn longest_call(&self) -> Option<Duration> {
         self.inner.longest_call()
     }

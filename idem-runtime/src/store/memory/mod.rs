@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError};
+use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError};
 use crate::digest::RecordKey;
 
 mod clock;
@@ -271,6 +271,15 @@ impl Store for MemoryStore {
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         Ok(self.inner.on(key, |shard, at, now| shard.look_up(at, now)))
+    }
+
+    async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {
+        let inner = &*self.inner;
+        inner.with_room(|| inner.on(claim.key, |shard, at, now| shard.reopen(at, claim, seen, now, &inner.room)))
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        Ok(Self::sweep(self) as u64)
     }
 }
 

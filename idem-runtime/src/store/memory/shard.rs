@@ -11,7 +11,7 @@ use super::clock::Moment;
 use super::entry::{Done, Kept};
 use super::room::{ENTRY_BYTES, NoRoom, Room};
 use crate::digest::RecordKey;
-use crate::store::{Claim, ClaimOutcome, Entry, Hold, OwnerToken, RESERVED_HEAD};
+use crate::store::{Claim, ClaimOutcome, Entry, Hold, OwnerToken, RESERVED_HEAD, Record};
 
 /// For how many buckets each claim pays, which are looked through for entries that have ended.
 ///
@@ -155,6 +155,28 @@ impl Shard {
             }
             _ => Hold::Lost,
         }
+    }
+
+    pub(super) fn reopen(
+        &mut self,
+        at: Address,
+        claim: &Claim,
+        seen: &Record,
+        now: Moment,
+        room: &Room,
+    ) -> Result<Hold, NoRoom> {
+        let Some(mut slot) = self.live(at, now) else { return Ok(Hold::Lost) };
+        let slot = slot.get_mut();
+        if slot.kept.is_held_by(claim.owner) {
+            return Ok(Hold::Held);
+        }
+        if !matches!(slot.kept.look(now, slot.ends), Entry::Completed(record) if record == *seen) {
+            return Ok(Hold::Lost);
+        }
+        room.exchange(slot.kept.bytes(), ENTRY_BYTES + RESERVED_HEAD)?;
+        slot.hold(claim, seen.attempt.saturating_add(1), now);
+        self.note(ends_of(claim, now));
+        Ok(Hold::Held)
     }
 
     pub(super) fn look_up(&self, at: Address, now: Moment) -> Option<Entry> {

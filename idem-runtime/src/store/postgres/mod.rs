@@ -7,7 +7,7 @@ use std::time::Duration;
 use sqlx::PgPool;
 
 use super::stored::{FORMAT, State, Stored, Time};
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, Transactional, span};
+use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional, span};
 use crate::digest::RecordKey;
 
 mod builder;
@@ -258,6 +258,40 @@ impl Store for PostgresStore {
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         Ok(self.look(key).await?.map(|(stored, time)| stored.into_entry(time)))
+    }
+
+    async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {
+        let is_mine = |stored: &Stored| stored.state == State::Held && stored.owner == claim.owner;
+        match self.look(claim.key).await? {
+            Some((old, _)) if old.is_record(seen) => {
+                let new = Stored::held(claim, old.attempt.saturating_add(1));
+                let (was, digest) = (old.digest(claim.key), new.digest(claim.key));
+                let parameters = || {
+                    Parameters::new()
+                        .with(claim.key.as_bytes())
+                        .with(old.owner.bits().to_be_bytes())
+                        .with(FORMAT)
+                        .with(new.owner.bits().to_be_bytes())
+                        .with(new.fingerprint.as_bytes())
+                        .with(i64::from(new.attempt))
+                        .with(digest)
+                        .with(number(span::millis(claim.lease)))
+                        .with(number(new.ttl))
+                        .with(was)
+                };
+                if self.ask(&self.inner.statements.reopen, Repeat::Harmless, parameters).await?.is_some() {
+                    return Ok(Hold::Held);
+                }
+            }
+            Some((found, _)) if is_mine(&found) => return Ok(Hold::Held),
+            _ => return Ok(Hold::Lost),
+        }
+        // It is another's by now; or one's own, by a statement whose answer was lost.
+        Ok(hold(self.look(claim.key).await?.is_some_and(|(found, _)| is_mine(&found))))
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        Self::sweep(self).await
     }
 
     fn transactional(&self) -> Option<Transactional<'_>> {

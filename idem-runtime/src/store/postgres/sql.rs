@@ -56,6 +56,7 @@ pub(super) struct Statements {
     pub(super) complete: SqlStr,
     pub(super) is_completed: SqlStr,
     pub(super) release: SqlStr,
+    pub(super) reopen: SqlStr,
     pub(super) sweep: SqlStr,
     pub(super) ended: SqlStr,
     /// The names of functions that are called with their arguments written out.
@@ -103,6 +104,14 @@ impl Statements {
                  WHERE t.key = $1 AND t.owner = $2 AND t.state = 'done' AND t.expires > clock_timestamp()"
             )),
             release: safe(format!("DELETE FROM {table} t WHERE {is_theirs} RETURNING true")),
+            // The digest is of everything in the record but its times.
+            reopen: safe(format!(
+                "UPDATE {table} t SET format = $3, state = 'held', owner = $4, fingerprint = $5, attempt = $6, digest = $7, \
+                 ttl = $9, lease_until = clock_timestamp() + $8 * interval '1 ms', \
+                 expires = clock_timestamp() + ($8 + $9) * interval '1 ms', head = '', body = '' \
+                 WHERE t.key = $1 AND t.owner = $2 AND t.state = 'done' AND t.digest = $10 \
+                 AND t.expires > clock_timestamp() RETURNING true"
+            )),
             // The clock is read once, in a query of its own: only so can the index be used.
             sweep: safe(format!(
                 "WITH gone AS (DELETE FROM {table} WHERE ctid = ANY (ARRAY(SELECT t.ctid FROM {table} t \
@@ -165,8 +174,11 @@ mod tests {
     fn i9_no_statement_asks_for_the_time_of_the_transaction() {
         let all = Statements::new(&names("idem", "records"));
         let sent = [&all.claim, &all.look, &all.take_over, &all.renew, &all.complete, &all.is_completed];
-        let sent =
-            sent.into_iter().chain([&all.release, &all.sweep, &all.ended]).map(SqlStr::as_str).chain([SCHEMA_SQL]);
+        let sent = sent
+            .into_iter()
+            .chain([&all.release, &all.reopen, &all.sweep, &all.ended])
+            .map(SqlStr::as_str)
+            .chain([SCHEMA_SQL]);
         for statement in sent {
             for frozen in ["now()", "current_timestamp", "transaction_timestamp", "statement_timestamp"] {
                 assert!(!statement.to_lowercase().contains(frozen), "{statement}");

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, span};
+use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, span};
 use crate::digest::RecordKey;
 
 mod builder;
@@ -315,6 +315,29 @@ impl Store for RedisStore {
         let Some((value, left)) = Box::pin(errand.settle(None)).await? else { return Ok(None) };
         errand.vouch(&value, left, None).await?;
         Ok(reading::look(value, left, Snapshot::Atomic).sure())
+    }
+
+    /// By the script that takes claims over: it puts one value in the place of another that is still there, to the byte, and
+    /// has no more left than its TTL, as every record has.
+    async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {
+        let errand = self.errand(claim.key);
+        let is_mine = |value: &Value| value.marker == Marker::Pending && value.owner == claim.owner;
+        match errand.read().await? {
+            Some((value, Left::Millis(_))) if value.is_record(seen) => {
+                if errand.replace(&value, &Value::pending(claim, value.attempt.saturating_add(1))).await? {
+                    return Ok(Hold::Held);
+                }
+            }
+            Some((value, _)) if is_mine(&value) => {}
+            _ => return Ok(Hold::Lost),
+        }
+        // It is another's by now; or one's own, by a request whose answer was lost.
+        match errand.read().await? {
+            Some((value, _)) if is_mine(&value) => {
+                errand.confirm(&value::prefix(Marker::Pending, claim.owner)).await.map(|()| Hold::Held)
+            }
+            _ => Ok(Hold::Lost),
+        }
     }
 
     /// Each request is bounded by the response timeout, and so is what is sent again.

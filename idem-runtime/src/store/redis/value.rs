@@ -101,6 +101,14 @@ impl Value {
         }
     }
 
+    /// Whether it says what `record` does.
+    pub(super) fn is_record(&self, record: &Record) -> bool {
+        self.marker == Marker::Completed
+            && self.fingerprint == record.fingerprint
+            && self.attempt == record.attempt
+            && self.outcome == record.outcome
+    }
+
     pub(super) fn holder(&self) -> Holder {
         Holder { owner: self.owner, fingerprint: self.fingerprint, attempt: self.attempt }
     }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::stored::{State, Stored};
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, Transactional};
+use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
 
 mod beside;
@@ -314,6 +314,25 @@ impl Store for SqliteStore {
             drop(answer.send(found.map(|found| found.map(|found| found.into_entry(now)))));
         }));
         self.answered(waiting).await
+    }
+
+    async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {
+        let (claim, seen) = (*claim, seen.clone());
+        self.change(Survives::Machine, move |desk| {
+            let now = desk.clock.now();
+            match Found::find(&desk.db, claim.key)?.filter(|found| !found.is_over(now)) {
+                Some(found) if found.is_claim_of(claim.owner) => Ok(Hold::Held),
+                Some(found) if found.is_record(&seen) => {
+                    found.replace(&desk.db, &claim, seen.attempt.saturating_add(1), now).map(|()| Hold::Held)
+                }
+                _ => Ok(Hold::Lost),
+            }
+        })
+        .await
+    }
+
+    async fn sweep(&self) -> Result<u64, StoreError> {
+        Self::sweep(self).await
     }
 
     fn transactional(&self) -> Option<Transactional<'_>> {

@@ -8,7 +8,7 @@ use super::clock::{Boot, Now, Times};
 use super::fault::store_error;
 use crate::digest::{Fingerprint, RecordKey};
 use crate::store::stored::{FORMAT, State, Stored, Time};
-use crate::store::{Claim, Entry, Outcome, OwnerToken, StoreError};
+use crate::store::{Claim, Entry, Outcome, OwnerToken, Record, StoreError};
 
 /// A whole row, as it was written.
 pub(super) struct Found {
@@ -64,6 +64,10 @@ impl Found {
 
     pub(super) fn is_claim_of(&self, owner: OwnerToken) -> bool {
         self.stored.state == State::Held && self.stored.owner == owner
+    }
+
+    pub(super) fn is_record(&self, record: &Record) -> bool {
+        self.stored.is_record(record)
     }
 
     pub(super) fn is_abandoned(&self, now: Now) -> bool {

@@ -347,3 +347,30 @@ async fn b40_nothing_of_an_answer_is_shown() {
     assert_eq!((store.name(), store.reserved_head()), ("counting", LEAST_RESERVED_HEAD + 5));
     assert!(store.transactional().is_none());
 }
+
+#[tokio::test]
+async fn what_an_operator_may_change_is_in_no_cache() {
+    let below = MemoryStore::new();
+    let (here, there) = (CachedStore::new(below.clone(), MIB), CachedStore::new(below, MIB));
+    let claim = held(&here).await;
+    let mark = Outcome { head: Bytes::from_static(b"v1 unknown\n"), body: Bytes::new() };
+    assert_eq!(here.complete(&claim, 1, &mark).await.unwrap(), Hold::Held);
+    let record = seen(&there, &claim).await.remove(0);
+    assert_eq!((here.bytes(), there.bytes()), (0, 0));
+    let operator = rival(&claim);
+    assert_eq!(here.reopen(&operator, &record).await.unwrap(), Hold::Held);
+    for store in [&here, &there] {
+        assert!(matches!(store.look_up(claim.key).await.unwrap(), Some(Entry::InFlight(_))));
+    }
+}
+
+#[tokio::test]
+async fn what_was_encrypted_below_is_in_no_cache_either() {
+    for (head, kept) in [(&b"enc1 2026-11\n"[..], false), (b"v1 kept\nHTTP/1.1 204 No Content\r\n\r\n", true)] {
+        let store = CachedStore::new(MemoryStore::new(), MIB);
+        let claim = held(&store).await;
+        let outcome = Outcome { head: Bytes::from_static(head), body: Bytes::new() };
+        assert_eq!(store.complete(&claim, 1, &outcome).await.unwrap(), Hold::Held);
+        assert_eq!(store.bytes() > 0, kept);
+    }
+}

@@ -1,0 +1,362 @@
+//! What an operator does to a key by hand: look it up, release it, settle it. Behind the feature `admin`.
+//!
+//! The command line `idem` (feature `cli`) is this with arguments; an application can build the same into a program of its
+//! own, with its own store: one that is encrypted, say. [`guide::operating`](crate::guide::operating) says when to use what.
+//!
+//! ```text
+//! Operation, scope, key -> RecordKey -> look_up -> release ─┬─ take over (abandoned) or reopen (unknown), then give back
+//!                                                  settle ──┴─ .. then record
+//! ```
+
+use std::time::Duration;
+
+use crate::digest::RecordKey;
+use crate::engine::settled::Settled;
+use crate::store::{Claim, ClaimOutcome, Entry, ErasedStore, Hold, OwnerToken, Record, StoreError};
+use crate::{Fingerprint, Idempotency};
+
+mod answer;
+#[cfg(test)]
+mod tests;
+
+pub use answer::{Answer, UnfitAnswer};
+
+/// How long an operator's own claim holds: a change is made in two steps, and a retry in between is refused as in progress.
+const LEASE: Duration = Duration::from_secs(10);
+
+/// Which operation a key belongs to: a part of its digest.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// A handler without a name of its own: its method, and its route as axum matches it, `/v1/payments/{id}`, with what it
+    /// is nested in.
+    Route {
+        /// The method, in capitals.
+        method: String,
+        /// The route.
+        path: String,
+    },
+    /// A handler with `operation = ".."`.
+    Named(String),
+    /// A job: the `operation` of an `#[idempotent_fn]`, its path (`shop::parcels::ship`) where it has none, or the name of a
+    /// [`Job`](crate::Job).
+    Job(String),
+}
+
+impl Operation {
+    /// Reads the operation of a handler: `POST /pay` is a route, anything else a name.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::admin::Operation;
+    ///
+    /// let route = Operation::Route { method: "POST".into(), path: "/pay".into() };
+    /// assert_eq!(Operation::of_handler("POST /pay"), route);
+    /// assert_eq!(Operation::of_handler("post an order"), Operation::Named("post an order".into()));
+    /// ```
+    #[must_use]
+    pub fn of_handler(text: &str) -> Self {
+        match text.split_once(' ') {
+            Some((method, path))
+                if path.starts_with('/') && !method.is_empty() && method.bytes().all(|c| c.is_ascii_uppercase()) =>
+            {
+                Self::Route { method: method.to_owned(), path: path.to_owned() }
+            }
+            _ => Self::Named(text.to_owned()),
+        }
+    }
+}
+
+/// What is known of a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Known {
+    /// How far it has come.
+    pub state: KeyState,
+    /// How many owners there were so far.
+    pub attempt: u32,
+    /// How many bytes are recorded, head and body.
+    pub bytes: usize,
+    /// How long the record lives at the least. `None` where the store cannot tell, and for a claim.
+    pub expires_in: Option<Duration>,
+    /// What is replayed, if there is something.
+    pub answer: Option<Answer>,
+}
+
+/// How far a key has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum KeyState {
+    /// Somebody runs it, and shows signs of life.
+    InFlight,
+    /// Its owner has died: the lease has ended without a record. With `on_failure = "retry"` the next retry runs it; with
+    /// `"keep"` a retry is refused with `outcome_unknown`.
+    Abandoned,
+    /// It is finished, and its answer is replayed.
+    Recorded,
+    /// It is finished, and its answer was not kept: a retry is refused with `response_not_kept`.
+    NotKept,
+    /// It failed without an answer, with `on_failure = "keep"`: a retry is refused with `outcome_unknown`.
+    OutcomeUnknown,
+}
+
+impl KeyState {
+    /// In a few words.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::InFlight => "in flight",
+            Self::Abandoned => "abandoned",
+            Self::Recorded => "recorded",
+            Self::NotKept => "response not kept",
+            Self::OutcomeUnknown => "outcome unknown",
+        }
+    }
+}
+
+/// Why nothing was changed.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AdminError {
+    /// There is nothing under this key, or not any more.
+    #[error("nothing is known of this key")]
+    NotFound,
+    /// What it has come to is not to be changed by hand.
+    #[error("the key is {}: {}", .0.as_str(), why_not(.0))]
+    Refused(KeyState),
+    /// Somebody else changed it, or showed a sign of life, since it was looked at.
+    #[error("the key has changed meanwhile: look it up again")]
+    Changed,
+    /// The answer cannot be recorded.
+    #[error(transparent)]
+    Unfit(#[from] UnfitAnswer),
+    /// The store could not do it. The change may have been made nevertheless: look the key up again.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+const fn why_not(state: &KeyState) -> &'static str {
+    match state {
+        KeyState::InFlight => "its owner shows signs of life, and a live claim is never taken away",
+        KeyState::Recorded => "it is finished, and its answer is replayed",
+        KeyState::NotKept => "it is finished, and would run again",
+        KeyState::Abandoned | KeyState::OutcomeUnknown => "it can be released and settled",
+    }
+}
+
+/// What an operator does by hand, as [`Idempotency::admin`] gives it.
+#[derive(Clone, Debug)]
+pub struct Admin {
+    idempotency: Idempotency,
+}
+
+impl Idempotency {
+    /// What an operator does by hand, to what this store keeps.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore, admin::Operation};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), idem_runtime::StoreError> {
+    /// let admin = Idempotency::new(MemoryStore::new()).admin();
+    /// let key = admin.key(&Operation::of_handler("POST /pay"), Some("tenant-1"), "k-1");
+    /// assert_eq!(admin.look_up(key).await?, None);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn admin(&self) -> Admin {
+        Admin { idempotency: self.clone() }
+    }
+}
+
+impl Admin {
+    /// What a key's record is stored under. The application's secret is a part of that, and so are operation and scope: with
+    /// another one of either, nothing is found.
+    #[must_use]
+    pub fn key(&self, operation: &Operation, scope: Option<&str>, key: &str) -> RecordKey {
+        let parts: &[&str] = match operation {
+            Operation::Route { method, path } => &[method, path],
+            Operation::Named(name) => &[name],
+            Operation::Job(name) => &["", "job", name],
+        };
+        self.idempotency.digester().record_key(parts, scope, key)
+    }
+
+    /// What is known of a key.
+    ///
+    /// # Errors
+    /// When the store cannot say, or cannot read the entry.
+    pub async fn look_up(&self, key: RecordKey) -> Result<Option<Known>, StoreError> {
+        self.store().look_up(key).await?.map(Known::read).transpose()
+    }
+
+    /// Lets the next retry run: for a key that is [`Abandoned`](KeyState::Abandoned) or whose outcome is
+    /// [unknown](KeyState::OutcomeUnknown), once it is certain that what it was for has *not* happened, or may happen twice.
+    ///
+    /// It is compared with what was seen, in one step: of a release and an owner that shows a sign of life after all, one
+    /// comes too late.
+    ///
+    /// Gives the state that the key was in.
+    ///
+    /// # Errors
+    /// [`AdminError`]. Nothing was changed, but for [`AdminError::Store`], after which that is not known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::admin::{Answer, KeyState, Operation};
+    /// use idem_runtime::{Idempotency, Job, MemoryStore, OnFailure};
+    ///
+    /// const SHIP: Job = Job::new("ship", Duration::from_secs(3600)).on_failure(OnFailure::Keep);
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let idempotency = Idempotency::new(MemoryStore::new());
+    /// // Whether the parcel is on its way, nobody knows.
+    /// idempotency.run(SHIP.key("order-7"), async { Err::<u32, _>("the connection was lost") }).await.unwrap_err();
+    ///
+    /// let admin = idempotency.admin();
+    /// let key = admin.key(&Operation::Job("ship".into()), None, "order-7");
+    /// // It is not: the next call ships it.
+    /// assert_eq!(admin.release(key).await?, KeyState::OutcomeUnknown);
+    /// let parcel = idempotency.run(SHIP.key("order-7"), async { Ok::<_, ()>(1) }).await.unwrap();
+    /// assert_eq!(*parcel, 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn release(&self, key: RecordKey) -> Result<KeyState, AdminError> {
+        let (held, before) = self.take(key, LEASE * 6).await?;
+        match self.store().release(&held.claim).await? {
+            Hold::Held => Ok(before),
+            Hold::Lost => Err(AdminError::Changed),
+        }
+    }
+
+    /// Records `answer` as that of a key that is [`Abandoned`](KeyState::Abandoned) or whose outcome is
+    /// [unknown](KeyState::OutcomeUnknown), once it is certain that what it was for *has* happened. Retries are answered with
+    /// it for `ttl`: 1 s to 366 days. The handler does not run.
+    ///
+    /// Gives the state that the key was in. Compared as with [`release`](Self::release).
+    ///
+    /// # Errors
+    /// [`AdminError`]. Nothing was changed, but for [`AdminError::Store`], after which that is not known.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::admin::{Answer, KeyState, Operation};
+    /// use idem_runtime::{Idempotency, Job, MemoryStore, OnFailure};
+    ///
+    /// const SHIP: Job = Job::new("ship", Duration::from_secs(3600)).on_failure(OnFailure::Keep);
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let idempotency = Idempotency::new(MemoryStore::new());
+    /// // Whether the parcel is on its way, nobody knows.
+    /// idempotency.run(SHIP.key("order-7"), async { Err::<u32, _>("the connection was lost") }).await.unwrap_err();
+    ///
+    /// let admin = idempotency.admin();
+    /// let key = admin.key(&Operation::Job("ship".into()), None, "order-7");
+    /// // It is, and has a number: the next call gets it, and ships nothing.
+    /// admin.settle(key, &Answer::value("7731"), Duration::from_secs(3600)).await?;
+    /// let parcel = idempotency.run(SHIP.key("order-7"), async { Ok::<_, ()>(1) }).await.unwrap();
+    /// assert_eq!(*parcel, 7731);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub async fn settle(&self, key: RecordKey, answer: &Answer, ttl: Duration) -> Result<KeyState, AdminError> {
+        let ttl = ttl.clamp(Duration::from_secs(1), Duration::from_secs(366 * 24 * 3600));
+        let outcome = answer.encode(&self.idempotency.face().replayed_header)?;
+        let (held, before) = self.take(key, ttl).await?;
+        match self.store().complete(&held.claim, held.attempt, &outcome).await? {
+            Hold::Held => Ok(before),
+            Hold::Lost => Err(AdminError::Changed),
+        }
+    }
+
+    /// Removes what has ended from the store, and says how many rows that were. Stores do it by themselves as requests come;
+    /// call it where none come for long. 0 for a store that has nothing to remove.
+    ///
+    /// # Errors
+    /// When the store cannot be written to. What was removed before, is.
+    pub async fn sweep(&self) -> Result<u64, StoreError> {
+        self.store().sweep().await
+    }
+
+    /// Makes the operator the owner of what nobody owns any more.
+    async fn take(&self, key: RecordKey, ttl: Duration) -> Result<(Held, KeyState), AdminError> {
+        let entry = self.store().look_up(key).await?.ok_or(AdminError::NotFound)?;
+        let claim = |fingerprint: Fingerprint| Claim {
+            key,
+            owner: OwnerToken::random(),
+            fingerprint,
+            lease: LEASE,
+            ttl,
+            // A settled outcome has to be as durable as any other.
+            outlives_a_crash: true,
+        };
+        match &entry {
+            Entry::InFlight(_) => Err(AdminError::Refused(KeyState::InFlight)),
+            Entry::Abandoned(holder) => {
+                let (claim, expected) = (claim(holder.fingerprint), holder.attempt.saturating_add(1));
+                match self.store().take_over(&claim, holder.owner).await? {
+                    ClaimOutcome::Claimed { attempt } if attempt == expected => {
+                        Ok((Held { claim, attempt }, KeyState::Abandoned))
+                    }
+                    ClaimOutcome::Claimed { .. } => {
+                        // It had ended meanwhile, and this is a new claim of ours.
+                        let _ = self.store().release(&claim).await?;
+                        Err(AdminError::NotFound)
+                    }
+                    _ => Err(AdminError::Changed),
+                }
+            }
+            Entry::Completed(record) => {
+                let state = Known::read(entry.clone())?.state;
+                if state != KeyState::OutcomeUnknown {
+                    return Err(AdminError::Refused(state));
+                }
+                let claim = claim(record.fingerprint);
+                match self.store().reopen(&claim, record).await? {
+                    Hold::Held => Ok((Held { claim, attempt: record.attempt.saturating_add(1) }, state)),
+                    Hold::Lost => Err(AdminError::Changed),
+                }
+            }
+        }
+    }
+
+    fn store(&self) -> &dyn ErasedStore {
+        self.idempotency.engine().store()
+    }
+}
+
+/// A claim of the operator's.
+struct Held {
+    claim: Claim,
+    attempt: u32,
+}
+
+impl Known {
+    fn read(entry: Entry) -> Result<Self, StoreError> {
+        let claim = |state, attempt| Self { state, attempt, bytes: 0, expires_in: None, answer: None };
+        let record = match entry {
+            Entry::InFlight(holder) => return Ok(claim(KeyState::InFlight, holder.attempt)),
+            Entry::Abandoned(holder) => return Ok(claim(KeyState::Abandoned, holder.attempt)),
+            Entry::Completed(record) => record,
+        };
+        let Record { attempt, outcome, expires_in, .. } = record;
+        let bytes = outcome.len();
+        let (state, answer) = match Settled::decode(outcome)? {
+            Settled::Kept { head, body } => (KeyState::Recorded, Some(Answer::read(&head, body)?)),
+            Settled::NotKept => (KeyState::NotKept, None),
+            Settled::Unknown => (KeyState::OutcomeUnknown, None),
+        };
+        let expires_in = Some(expires_in).filter(|left| !left.is_zero());
+        Ok(Self { state, attempt, bytes, expires_in, answer })
+    }
+}
