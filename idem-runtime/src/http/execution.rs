@@ -8,6 +8,7 @@ use axum::extract::FromRequestParts;
 use http::request::Parts;
 use parking_lot::Mutex;
 
+use super::layer::Mark;
 use crate::Idempotency;
 use crate::digest::{Digester, Fingerprint, RecordKey};
 use crate::engine::progress::Progress;
@@ -65,6 +66,21 @@ impl Execution {
         let execution = Self::new();
         parts.extensions.insert(execution.clone());
         execution
+    }
+
+    /// Of whatever guards the request that `parts` are of: a layer, or the handler's own annotation.
+    pub(super) fn in_request(parts: &mut Parts) -> Self {
+        match parts.extensions.get::<Mark>().and_then(Mark::execution) {
+            Some(execution) => execution.clone(),
+            None => Self::of_request(parts),
+        }
+    }
+
+    /// Forgets a call whose claim was given back, so that another can run under this execution: a handler may have it in
+    /// hand already.
+    pub(super) fn give_back(&self) {
+        *self.shared.key.lock() = None;
+        self.shared.progress.give_back();
     }
 
     /// The call that runs under this execution, which knows the text of its key from here on.
@@ -142,6 +158,6 @@ impl<S: Sync> FromRequestParts<S> for Execution {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::of_request(parts))
+        Ok(Self::in_request(parts))
     }
 }

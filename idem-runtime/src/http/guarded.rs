@@ -11,6 +11,7 @@ use http::{HeaderMap, Method, Uri, request};
 use http_body_util::BodyExt as _;
 
 use super::execution::Execution;
+use super::layer::make_way;
 use super::state::RouterStateProvidesIdempotency;
 use crate::Idempotency;
 
@@ -59,7 +60,8 @@ where
 {
     type Rejection = Response;
 
-    async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Response> {
+    async fn from_request(mut request: axum::extract::Request, state: &S) -> Result<Self, Response> {
+        make_way(request.extensions_mut()).await;
         let (request, inner) = buffer(request, Idempotency::from_ref(state)).await?;
         match E::from_request(inner, state).await {
             Ok(value) => Ok(Self { value, request }),
@@ -69,7 +71,7 @@ where
 }
 
 /// Reads the body to its end, and gives what a claim needs beside the request as the handler's own extractor gets it.
-async fn buffer(
+pub(super) async fn buffer(
     request: axum::extract::Request,
     idempotency: Idempotency,
 ) -> Result<(Request, axum::extract::Request), Response> {

@@ -16,6 +16,7 @@ pub mod guarded;
 mod key;
 mod key_header;
 pub mod key_value;
+pub mod layer;
 mod message;
 #[cfg(feature = "_pieces")]
 #[doc(hidden)]

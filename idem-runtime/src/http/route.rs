@@ -60,7 +60,6 @@ impl Route {
 #[derive(Clone, Debug)]
 pub(crate) enum Guard {
     Static(&'static Route),
-    #[allow(dead_code, reason = "for a layer")]
     Shared(Arc<Route>),
 }
 

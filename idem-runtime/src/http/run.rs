@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ORIGIN};
 use http::{HeaderValue, StatusCode};
@@ -140,11 +141,25 @@ async fn handle(start: Start, body: Body) -> Response {
     };
     let replayed_header = &idempotency.face().replayed_header;
     let work = || async { recording::record(&route, replayed_header, body.await).await };
-    identified.execute(work).await.unwrap_or_else(|instead| instead)
+    identified.execute(work).await.unwrap_or_else(Instead::into_response)
 }
 
 pub(super) fn refuse(idempotency: &Idempotency, refusal: &Refusal) -> Response {
     idempotency.face().render.render(refusal)
+}
+
+/// The response of a request whose handler did not run, or whose answer must not be given.
+pub(super) enum Instead {
+    Replayed(Response),
+    Refused(Response),
+}
+
+impl Instead {
+    pub(super) fn into_response(self) -> Response {
+        match self {
+            Self::Replayed(response) | Self::Refused(response) => response,
+        }
+    }
 }
 
 /// A request whose record is known.
@@ -157,26 +172,26 @@ pub(super) struct Identified {
 }
 
 impl Identified {
-    /// What `work` comes to, if it runs here and now; or the response instead of it: a replay, or a refusal.
-    pub(super) async fn execute<T, F>(self, work: impl FnOnce() -> F) -> Result<T, Response>
+    /// What `work` comes to, if it runs here and now; or what is answered instead.
+    pub(super) async fn execute<T, F>(self, work: impl FnOnce() -> F) -> Result<T, Instead>
     where
         F: Future<Output = Finished<T>>,
     {
         let Self { route, idempotency, origin, key, call } = self;
         match idempotency.engine().execute(call, work).await {
             Ok(Answer::Executed(answer)) => Ok(answer),
-            Ok(Answer::Replay { head, body }) => Err(match message::decode(&head, body) {
+            Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
                 Ok(mut response) => {
                     mark_replayed(&route, idempotency.face().replayed_header.clone(), &mut response);
                     cors::keep_to(origin.as_ref(), response.headers_mut());
-                    response
+                    Err(Instead::Replayed(response))
                 }
                 Err(error) => {
                     tracing::error!(%key, %error, "a record cannot be replayed");
-                    refuse(&idempotency, &Refusal::new(RefusalCode::StoreUnavailable))
+                    Err(Instead::Refused(refuse(&idempotency, &Refusal::new(RefusalCode::StoreUnavailable))))
                 }
-            }),
-            Err(refused) => Err(refuse(&idempotency, &refusal_of(&refused))),
+            },
+            Err(refused) => Err(Instead::Refused(refuse(&idempotency, &refusal_of(&refused)))),
         }
     }
 }
@@ -198,13 +213,19 @@ pub(super) fn identify(start: Start) -> Result<Option<Identified>, Refusal> {
     Ok(Some(Identified { origin: headers.remove(ORIGIN), route, idempotency, key, call }))
 }
 
-fn record_key(route: &Route, request: &Request, scope: Option<&str>, text: &str) -> RecordKey {
+/// The records of a layer are its own. One that does not know yet that an annotated handler is behind it must never find
+/// that handler's, and answer with it before the handler's extractors were asked.
+fn record_key(route: &Guard, request: &Request, scope: Option<&str>, text: &str) -> RecordKey {
     let digester = request.idempotency.digester();
-    if let Some(operation) = &route.operation {
-        return digester.record_key(&[&**operation], scope, text);
+    let method = request.method.as_str();
+    let path = || request.matched_path.as_ref().map_or_else(|| request.uri.path(), MatchedPath::as_str);
+    match (route, &route.operation) {
+        (Guard::Static(_), Some(operation)) => digester.record_key(&[operation], scope, text),
+        (Guard::Static(_), None) => digester.record_key(&[method, path()], scope, text),
+        // No request has an empty method.
+        (Guard::Shared(_), Some(operation)) => digester.record_key(&["layer", "", operation], scope, text),
+        (Guard::Shared(_), None) => digester.record_key(&["layer", method, path()], scope, text),
     }
-    let path = request.matched_path.as_ref().map_or_else(|| request.uri.path(), |path| path.as_str());
-    digester.record_key(&[request.method.as_str(), path], scope, text)
 }
 
 fn fingerprint(
