@@ -23,3 +23,7 @@ pub mod faults {}
 /// What a client is told when it is refused, and what it does then.
 #[doc = include_str!("../docs/problems.md")]
 pub mod problems {}
+
+/// What an operator sees: spans and metrics, each of them explained.
+#[doc = include_str!("../docs/telemetry.md")]
+pub mod telemetry {}

@@ -12,6 +12,7 @@ use crate::engine::{Engine, Limits};
 use crate::http::refusal::Refusal;
 use crate::http::{Face, cors};
 use crate::store::{ErasedStore, Store};
+use crate::telemetry::Observed;
 
 /// The idempotency layer of an application: a store, and how requests are guarded with it.
 ///
@@ -64,7 +65,7 @@ impl Idempotency {
     /// ```
     pub fn builder(store: impl Store) -> IdempotencyBuilder {
         IdempotencyBuilder {
-            store: Box::new(store),
+            store: Box::new(Observed::new(store)),
             limits: Limits { store_timeout: Duration::from_secs(1), max_waiters: 10_000 },
             digester: Digester::new(b""),
             face: Face::default(),

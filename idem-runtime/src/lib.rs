@@ -29,6 +29,7 @@
 //! | `encryption` | no | `EncryptedStore`: recorded answers are encrypted before a store sees them |
 //! | `preconditions` | no | `IfMatch`: 412 and 428 behind the replay; `Created`: 201 with `Location` and `ETag` |
 //! | `utoipa` | no | a handler with `#[utoipa::path]` documents its key and its refusals: `openapi`; for utoipa 6 |
+//! | `metrics` | no | metrics, through the facade of the crate `metrics`: [guide::telemetry] |
 //! | `conformance` | no | the suite that judges a [`Store`] |
 //!
 //! # What is guaranteed
@@ -59,6 +60,7 @@ pub mod job;
 #[cfg(feature = "utoipa")]
 pub mod openapi;
 pub mod store;
+pub mod telemetry;
 
 pub use connect::ConnectError;
 pub use digest::{Fingerprint, RecordKey};

@@ -19,6 +19,7 @@ use tokio_util::task::TaskTracker;
 
 use crate::digest::{Fingerprint, RecordKey};
 use crate::store::{Claim, ErasedStore, OwnerToken, Record, StoreError, Writes};
+use crate::telemetry;
 
 pub(crate) mod adopt;
 mod in_place;
@@ -126,9 +127,9 @@ pub(crate) struct Engine {
 impl Engine {
     pub(crate) fn new(store: Box<dyn ErasedStore>, limits: Limits) -> Self {
         Self {
+            stats: Arc::new(Stats::new(store.name())),
             store,
             limits,
-            stats: Arc::default(),
             waiters: Waiters::new(limits.max_waiters),
             live: TaskTracker::new(),
             draining: AtomicBool::new(false),
@@ -192,7 +193,7 @@ impl Engine {
     async fn run<T, F>(
         self: &Arc<Self>,
         asked: seize::Asked<'_>,
-        held: seize::HeldClaim,
+        mut held: seize::HeldClaim,
         work: F,
     ) -> Result<Answer<T>, Refused>
     where
@@ -201,6 +202,7 @@ impl Engine {
         let seize::Asked { claim, policy, progress, transaction } = asked;
         self.stats.count(Event::Executed);
         let attempt = held.attempt;
+        telemetry::record_attempt(attempt);
         if attempt > 1 {
             self.stats.count(Event::TakenOver);
             tracing::warn!(key = %claim.key, attempt, "the owner of a claim has died; the request runs again");
@@ -218,9 +220,9 @@ impl Engine {
             }
         };
         let closed = match transaction {
-            None => self.settle(claim, attempt, policy, progress, ending).await,
+            None => self.settle(claim, &mut held, policy, progress, ending).await,
             Some(slot) => {
-                let left = transaction::Left { held: &held, slot, ending, writes };
+                let left = transaction::Left { held: &mut held, slot, ending, writes };
                 self.settle_transaction(asked, left).await
             }
         };

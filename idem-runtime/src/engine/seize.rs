@@ -8,6 +8,7 @@ use tokio_util::task::task_tracker::TaskTrackerToken;
 
 use super::policy::{InFlight, OnFailure, Policy};
 use super::progress::{Phase, Progress};
+use super::stats::Tally;
 use super::transaction::Slot;
 use super::{Engine, Refused, UnavailableBecause, may_start};
 use crate::store::{Claim, ClaimOutcome, Entry, OwnerToken, Record, StoreError};
@@ -33,6 +34,7 @@ pub(super) struct HeldClaim {
     pub(super) leased: bool,
     /// Whether the claim was made before a transaction, whose end does not settle it.
     pub(super) precedes_transaction: bool,
+    pub(super) tally: Tally,
     /// A graceful shutdown waits for this one.
     pub(super) _live: TaskTrackerToken,
 }
@@ -61,6 +63,7 @@ impl Engine {
         let Some(seat) = self.waiters.join(asked.claim.key) else {
             return Ok(Seized::Busy);
         };
+        let _waiting = self.stats.waiting();
         loop {
             // Listening starts before looking, or an end between the two would be missed.
             let ended = seat.ended();
@@ -120,11 +123,12 @@ impl Engine {
                         sent,
                         leased: true,
                         precedes_transaction: false,
+                        tally: Tally::claimed(&self.stats, attempt),
                         _live: live,
                     }));
                 }
-                ClaimOutcome::Claimed { .. } => {
-                    self.give_back_later(*claim);
+                ClaimOutcome::Claimed { attempt } => {
+                    self.give_back_later(*claim, Some(Tally::claimed(&self.stats, attempt)));
                     return Err(Refused::Unavailable(UnavailableBecause::LateClaim));
                 }
                 // The fingerprint is judged first, whatever the state: another request is told so.
@@ -180,7 +184,7 @@ impl Engine {
         answer.map_err(|error| {
             if error.is_transient() {
                 // It may have been applied all the same, or may still be: nobody would run under it.
-                self.give_back_later(*claim);
+                self.give_back_later(*claim, None);
             }
             Refused::store(error)
         })

@@ -7,8 +7,9 @@ use tokio::time::Instant;
 
 use super::policy::Policy;
 use super::progress::Progress;
+use super::seize::HeldClaim;
 use super::settled::Settled;
-use super::stats::Event;
+use super::stats::{Event, Tally};
 use super::{Answer, Ending, Engine, Refused, UnavailableBecause};
 use crate::store::{Claim, Entry, Hold, Outcome, StoreError};
 
@@ -31,16 +32,17 @@ impl Engine {
     pub(super) async fn settle(
         self: &Arc<Self>,
         claim: &Claim,
-        attempt: u32,
+        held: &mut HeldClaim,
         policy: &Policy,
         progress: &Progress,
         ending: Ending,
     ) -> Closed {
+        let attempt = held.attempt;
         let outcome = Settled::of(ending, policy.on_failure);
         let valid_until = progress.valid_until().unwrap_or_else(Instant::now);
         let closed = match outcome {
-            Some(outcome) => self.complete(claim, attempt, valid_until, outcome).await,
-            None => self.release(claim, valid_until).await,
+            Some(outcome) => self.complete(claim, held, valid_until, outcome).await,
+            None => self.release(claim, &mut held.tally, valid_until).await,
         };
         if closed == Closed::Lost {
             self.stats.count(Event::Lost);
@@ -55,7 +57,14 @@ impl Engine {
     ///
     /// Where there is no room for the answer, only that it was given is recorded. Where there is none for that either, it is
     /// not for the answer's size: both are tried again.
-    pub(super) async fn complete(&self, claim: &Claim, attempt: u32, valid_until: Instant, outcome: Outcome) -> Closed {
+    pub(super) async fn complete(
+        &self,
+        claim: &Claim,
+        held: &mut HeldClaim,
+        valid_until: Instant,
+        mut outcome: Outcome,
+    ) -> Closed {
+        let attempt = held.attempt;
         let record = async |outcome: &Outcome| {
             self.within(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
         };
@@ -64,13 +73,18 @@ impl Engine {
             let recorded = match record(&outcome).await {
                 Err(StoreError::Full) if outcome != Settled::not_kept() => {
                     tracing::warn!(key = %claim.key, "the store has no room for an answer; only that it was given is kept");
-                    record(&Settled::not_kept()).await
+                    let tombstone = Settled::not_kept();
+                    let recorded = record(&tombstone).await;
+                    if matches!(recorded, Ok(Hold::Held)) {
+                        outcome = tombstone;
+                    }
+                    recorded
                 }
                 recorded => recorded,
             };
             match recorded {
                 Ok(Hold::Held) => {
-                    self.stats.count(Event::Recorded);
+                    held.tally.recorded(outcome.len());
                     return Closed::Ours;
                 }
                 Ok(Hold::Lost) => return Closed::Lost,
@@ -96,17 +110,17 @@ impl Engine {
 
     /// Releases the claim. If the store does not answer, the caller need not wait for it: the release goes on behind,
     /// and at the worst the lease ends.
-    async fn release(self: &Arc<Self>, claim: &Claim, valid_until: Instant) -> Closed {
+    async fn release(self: &Arc<Self>, claim: &Claim, tally: &mut Tally, valid_until: Instant) -> Closed {
         match self.within(self.deadline(valid_until), self.store.release(claim)).await {
             Ok(Hold::Held) => {
-                self.stats.count(Event::Released);
+                tally.released();
                 Closed::Ours
             }
             Ok(Hold::Lost) => Closed::Lost,
             Err(error) => {
                 tracing::warn!(key = %claim.key, %error, "a claim could not be released yet");
                 let ours = Instant::now() < valid_until;
-                self.give_back_later(*claim);
+                self.give_back_later(*claim, Some(tally.hand_over()));
                 if ours { Closed::Ours } else { Closed::Lost }
             }
         }
@@ -114,14 +128,16 @@ impl Engine {
 
     /// Gives back a claim that nobody runs under, in the background. Only a few tries are made, so that a store that is
     /// down is not buried under them; what they do not achieve, the end of the lease does.
-    pub(super) fn give_back_later(self: &Arc<Self>, claim: Claim) {
+    ///
+    /// There is no tally of a claim that may never have been granted.
+    pub(super) fn give_back_later(self: &Arc<Self>, claim: Claim, tally: Option<Tally>) {
         let engine = Arc::clone(self);
         drop(tokio::spawn(self.live.track_future(async move {
             let mut pause = FIRST_PAUSE;
             for _ in 0..GIVE_BACK_TRIES {
                 if let Ok(hold) = engine.within(engine.limits.store_timeout, engine.store.release(&claim)).await {
                     if hold == Hold::Held {
-                        engine.stats.count(Event::Released);
+                        tally.unwrap_or_else(|| Tally::claimed(&engine.stats, 1)).released();
                         engine.waiters.wake(claim.key);
                     }
                     return;

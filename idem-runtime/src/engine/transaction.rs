@@ -16,7 +16,7 @@ use super::progress::{Phase, Progress};
 use super::seize::{Asked, HeldClaim, Seized, TAKE_OVER_TRIES, same};
 use super::settle::Closed;
 use super::settled::Settled;
-use super::stats::Event;
+use super::stats::{Event, Tally};
 use super::{Ending, Engine, Finished, Refused, UnavailableBecause, leased, may_start};
 use crate::store::{
     AnyTransaction, Begun, Claim, Committed, Hold, OwnerToken, Recording, StoreError, Transactional, Writes,
@@ -38,7 +38,7 @@ impl Slot {
 
 /// What a finished handler leaves to be settled.
 pub(super) struct Left<'a> {
-    pub(super) held: &'a HeldClaim,
+    pub(super) held: &'a mut HeldClaim,
     pub(super) slot: &'a Slot,
     pub(super) ending: Ending,
     pub(super) writes: Writes,
@@ -70,13 +70,16 @@ impl Engine {
         for _ in 0..TAKE_OVER_TRIES {
             let sent = Instant::now();
             match self.begin(asked.claim, from).await? {
-                Begun::Open { transaction, leased: true, .. } if !may_start(sent, asked.claim.lease) => {
+                Begun::Open { transaction, leased: true, attempt } if !may_start(sent, asked.claim.lease) => {
+                    let mut tally = Tally::claimed(&self.stats, attempt);
                     self.roll_back(transaction).await;
+                    tally.released();
                     return Err(Refused::Unavailable(UnavailableBecause::LateClaim));
                 }
                 Begun::Open { transaction, attempt, leased } => {
                     slot.put(transaction);
-                    let held = HeldClaim { attempt, sent, leased, precedes_transaction: false, _live: live };
+                    let tally = Tally::claimed(&self.stats, attempt);
+                    let held = HeldClaim { attempt, sent, leased, precedes_transaction: false, tally, _live: live };
                     return Ok(Seized::Held(held));
                 }
                 Begun::InFlight { same_request } => return same(same_request, Seized::Busy),
@@ -93,7 +96,12 @@ impl Engine {
     }
 
     /// Opens the transaction of a key that is claimed already.
-    async fn open_under(self: &Arc<Self>, asked: Asked<'_>, slot: &Slot, held: HeldClaim) -> Result<Seized, Refused> {
+    async fn open_under(
+        self: &Arc<Self>,
+        asked: Asked<'_>,
+        slot: &Slot,
+        mut held: HeldClaim,
+    ) -> Result<Seized, Refused> {
         let result = match self.begin(asked.claim, None).await {
             Ok(Begun::Open { transaction, .. }) => {
                 slot.put(transaction);
@@ -107,7 +115,7 @@ impl Engine {
             Err(refused) => Err(refused),
         };
         // Nobody has run under it.
-        self.give_back_later(*asked.claim);
+        self.give_back_later(*asked.claim, Some(held.tally.hand_over()));
         result
     }
 
@@ -133,7 +141,6 @@ impl Engine {
         let outcome = Settled::of(ending, policy.on_failure);
         let writes = if failed { Writes::Discard } else { writes };
         let recording = outcome.as_ref().map(|outcome| Recording { claim, attempt: held.attempt, outcome });
-        let recorded = recording.is_some();
         let committed = match (slot.take(), recording, writes) {
             (None, ..) => {
                 tracing::error!(
@@ -144,9 +151,9 @@ impl Engine {
             }
             (Some(transaction), None, Writes::Discard) => {
                 self.roll_back(transaction).await;
-                self.stats.count(Event::Released);
-                if held.precedes_transaction {
-                    self.give_back(claim).await;
+                match held.precedes_transaction {
+                    true => self.give_back(claim, &mut held.tally).await,
+                    false => held.tally.released(),
                 }
                 return Closed::Ours;
             }
@@ -156,9 +163,10 @@ impl Engine {
         };
         match committed {
             Committed::Yes => {
-                self.stats.count(if recorded { Event::Recorded } else { Event::Released });
-                if held.precedes_transaction && !recorded {
-                    self.give_back(claim).await;
+                match &outcome {
+                    Some(outcome) => held.tally.recorded(outcome.len()),
+                    None if held.precedes_transaction => self.give_back(claim, &mut held.tally).await,
+                    None => held.tally.released(),
                 }
                 Closed::Ours
             }
@@ -169,9 +177,9 @@ impl Engine {
                 if held.precedes_transaction {
                     // What else the handler did, nobody knows.
                     let valid_until = progress.valid_until().unwrap_or_else(Instant::now);
-                    let _ = self.complete(claim, held.attempt, valid_until, Settled::unknown()).await;
+                    let _ = self.complete(claim, held, valid_until, Settled::unknown()).await;
                 } else if held.leased {
-                    self.give_back(claim).await;
+                    self.give_back(claim, &mut held.tally).await;
                 }
                 Closed::Lost
             }
@@ -223,10 +231,11 @@ impl Engine {
     }
 
     /// Gives back the claim that went before the transaction; if that fails, its lease ends.
-    async fn give_back(self: &Arc<Self>, claim: &Claim) {
+    async fn give_back(self: &Arc<Self>, claim: &Claim, tally: &mut Tally) {
         match self.within(self.limits.store_timeout, self.store.release(claim)).await {
-            Ok(Hold::Held | Hold::Lost) => {}
-            Err(_) => self.give_back_later(*claim),
+            Ok(Hold::Held) => tally.released(),
+            Ok(Hold::Lost) => {}
+            Err(_) => self.give_back_later(*claim, Some(tally.hand_over())),
         }
     }
 

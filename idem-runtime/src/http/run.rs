@@ -10,6 +10,7 @@ use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
 use http::header::{CACHE_CONTROL, ORIGIN};
 use http::{HeaderValue, StatusCode};
+use tracing::Instrument as _;
 
 use super::guarded::Request;
 use super::key_value::Arguments;
@@ -21,6 +22,7 @@ use crate::digest::{Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
 use crate::engine::{Answer, Call, Finished, Refused, UnavailableBecause};
+use crate::telemetry::{Operation, Outcome, Seen};
 
 /// The response of a guarded handler whose own return type is `R`.
 pub struct Replayable<R> {
@@ -121,10 +123,20 @@ where
 fn adoptable(start: Start, body: Body) -> Adoptable<Response> {
     let progress = Arc::clone(start.request.execution.progress());
     let stats = Arc::clone(start.request.idempotency.engine().stats());
-    Adoptable::new(handle(start, body), progress, stats)
+    let seen = see(&start);
+    let span = seen.span();
+    Adoptable::new(handle(start, body, seen).instrument(span), progress, stats)
 }
 
-async fn handle(start: Start, body: Body) -> Response {
+pub(super) fn see(start: &Start) -> Seen {
+    let Start { route, request, .. } = start;
+    let matched_path = request.matched_path.as_ref().map(MatchedPath::as_str);
+    let operation = Operation::of_route(route, &request.method, matched_path);
+    let engine = request.idempotency.engine();
+    Seen::new(operation, engine.store().name(), engine.stats().meters())
+}
+
+async fn handle(start: Start, body: Body, seen: Seen) -> Response {
     let idempotency = start.request.idempotency.clone();
     let execution = start.request.execution.clone();
     let route = start.route.clone();
@@ -132,19 +144,25 @@ async fn handle(start: Start, body: Body) -> Response {
         Ok(Some(identified)) => identified,
         Ok(None) => {
             idempotency.engine().stats().count(Event::Unprotected);
-            let Some((_, slot)) = execution.transaction() else { return body.await };
+            let Some((_, slot)) = execution.transaction() else {
+                let response = body.await;
+                seen.end(Outcome::Unprotected);
+                return response;
+            };
             let work = || async { recording::unrecorded(&route, body.await).await };
             let answer = idempotency.engine().execute_unguarded(execution.progress(), route.lease, slot, work).await;
-            return answer.unwrap_or_else(|refused| refuse(&idempotency, &refusal_of(&refused)));
+            seen.end(Outcome::Unprotected);
+            return answer.unwrap_or_else(|refused| refuse(&idempotency, &seen, &refusal_of(&refused)));
         }
-        Err(refusal) => return refuse(&idempotency, &refusal),
+        Err(refusal) => return refuse(&idempotency, &seen, &refusal),
     };
     let replayed_header = &idempotency.face().replayed_header;
     let work = || async { recording::record(&route, replayed_header, body.await).await };
-    identified.execute(work).await.unwrap_or_else(Instead::into_response)
+    identified.execute(&seen, work).await.unwrap_or_else(Instead::into_response)
 }
 
-pub(super) fn refuse(idempotency: &Idempotency, refusal: &Refusal) -> Response {
+pub(super) fn refuse(idempotency: &Idempotency, seen: &Seen, refusal: &Refusal) -> Response {
+    seen.end(Outcome::of_refusal(refusal.code()));
     idempotency.face().render.render(refusal)
 }
 
@@ -173,12 +191,15 @@ pub(super) struct Identified {
 
 impl Identified {
     /// What `work` comes to, if it runs here and now; or what is answered instead.
-    pub(super) async fn execute<T, F>(self, work: impl FnOnce() -> F) -> Result<T, Instead>
+    pub(super) async fn execute<T, F>(self, seen: &Seen, work: impl FnOnce() -> F) -> Result<T, Instead>
     where
         F: Future<Output = Finished<T>>,
     {
         let Self { route, idempotency, origin, key, call } = self;
-        match idempotency.engine().execute(call, work).await {
+        seen.identified(key);
+        let answer = idempotency.engine().execute(call, work).await;
+        seen.end(Outcome::of(&answer));
+        match answer {
             Ok(Answer::Executed(answer)) => Ok(answer),
             Ok(Answer::Replay { head, body }) => match message::decode(&head, body) {
                 Ok(mut response) => {
@@ -188,10 +209,11 @@ impl Identified {
                 }
                 Err(error) => {
                     tracing::error!(%key, %error, "a record cannot be replayed");
-                    Err(Instead::Refused(refuse(&idempotency, &Refusal::new(RefusalCode::StoreUnavailable))))
+                    let refusal = Refusal::new(RefusalCode::StoreUnavailable);
+                    Err(Instead::Refused(refuse(&idempotency, seen, &refusal)))
                 }
             },
-            Err(refused) => Err(Instead::Refused(refuse(&idempotency, &refusal_of(&refused)))),
+            Err(refused) => Err(Instead::Refused(refuse(&idempotency, seen, &refusal_of(&refused)))),
         }
     }
 }

@@ -87,6 +87,10 @@ impl JobCall {
         self.execution.clone()
     }
 
+    pub(super) const fn operation(&self) -> &'static str {
+        self.job.operation
+    }
+
     pub(super) const fn max_result(&self) -> usize {
         self.job.max_result
     }

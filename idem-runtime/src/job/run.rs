@@ -5,14 +5,16 @@ use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tracing::Instrument as _;
 
 use super::value::{self, EndingOf};
 use super::{Done, JobCall, JobError, JobRefusal};
 use crate::Idempotency;
 use crate::engine::adopt::Adoptable;
-use crate::engine::{Answer, Finished};
+use crate::engine::{Answer, Call, Finished};
 use crate::http::transaction::{Transaction, Transactions};
 use crate::store::Writes;
+use crate::telemetry::{Operation, Outcome, Seen};
 
 impl Idempotency {
     /// Runs `work` once for this call; a call that was made before gets the value that it came to then.
@@ -165,7 +167,8 @@ pub(super) async fn owned<R: Send + 'static>(
     ending: EndingOf<R>,
 ) -> Result<Answer<R>, JobRefusal> {
     let max_result = call.max_result();
-    let call = call.identify(idempotency)?;
+    let (seen, call) = identify(idempotency, call)?;
+    let span = seen.span();
     let engine = Arc::clone(idempotency.engine());
     let (progress, stats) = (Arc::clone(&call.progress), Arc::clone(engine.stats()));
     let guarded = async move {
@@ -174,9 +177,11 @@ pub(super) async fn owned<R: Send + 'static>(
             let ending = ending(&answer, max_result).0;
             Finished { answer, ending, writes: Writes::Keep }
         };
-        engine.execute(call, work).await
+        let answer = engine.execute(call, work).await;
+        seen.end(Outcome::of(&answer));
+        answer
     };
-    Adoptable::new(guarded, progress, stats).await.map_err(JobRefusal::of)
+    Adoptable::new(guarded.instrument(span), progress, stats).await.map_err(JobRefusal::of)
 }
 
 /// Work that ends when its caller goes.
@@ -187,9 +192,26 @@ pub(super) async fn borrowing<R>(
     ending: EndingOf<R>,
 ) -> Result<Answer<R>, JobRefusal> {
     let max_result = call.max_result();
-    let call = call.identify(idempotency)?;
-    let answer = idempotency.engine().execute_in_place(call, work, |result| ending(result, max_result).0).await;
+    let (seen, call) = identify(idempotency, call)?;
+    let ending = |result: &R| ending(result, max_result).0;
+    let answer = idempotency.engine().execute_in_place(call, work, ending).instrument(seen.span()).await;
+    seen.end(Outcome::of(&answer));
     answer.map_err(JobRefusal::of)
+}
+
+fn identify(idempotency: &Idempotency, call: JobCall) -> Result<(Seen, Call), JobRefusal> {
+    let engine = idempotency.engine();
+    let seen = Seen::new(Operation::of_job(call.operation()), engine.store().name(), engine.stats().meters());
+    match call.identify(idempotency) {
+        Ok(call) => {
+            seen.identified(call.key);
+            Ok((seen, call))
+        }
+        Err(refusal) => {
+            seen.end(Outcome::of_job_refusal(&refusal));
+            Err(refusal)
+        }
+    }
 }
 
 fn done<T: DeserializeOwned, E>(answer: Result<Answer<Result<T, E>>, JobRefusal>) -> Result<Done<T>, JobError<E>> {

@@ -9,19 +9,21 @@ use std::task::{Context, Poll};
 
 use axum::extract::{MatchedPath, OriginalUri};
 use axum::response::Response;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 
 use super::Config;
 use super::aside::{Guarding, Known, Mark, Passing, make_way};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
 use crate::engine::{Ending, Finished};
-use crate::http::guarded::{self, Request};
+use crate::http::guarded;
 use crate::http::refusal::{Refusal, RefusalCode};
 use crate::http::run::{self, Body, Instead, Start};
-use crate::http::{key_value::Arguments, recording, route::Guard};
+use crate::http::{recording, route::Guard};
 use crate::store::Writes;
+use crate::telemetry::{Outcome, Seen};
 
 type Handler = dyn Future<Output = Response> + Send;
 pub(super) type Inner = Box<dyn FnOnce(axum::extract::Request) -> Body + Send>;
@@ -33,17 +35,22 @@ pub(super) async fn pass(known: Arc<Known>, mut request: axum::extract::Request,
     let passing = Arc::new(Passing { outer, ..Passing::default() });
     request.extensions_mut().insert(Mark::Passing(Arc::clone(&passing)));
     let response = inner(request).await;
-    // An extractor in front may have refused it, which is no success.
-    let is_unguarded = !passing.guarded.load(Ordering::Relaxed) && !response.status().is_client_error();
-    if is_unguarded && !response.status().is_server_error() {
-        known.forget(&method);
+    look_back(&known, &method, passing.guarded.load(Ordering::Relaxed), &response);
+    response
+}
+
+/// Whether a request that was let pass was guarded nearer to its handler, as those before it.
+fn look_back(known: &Known, method: &Method, was_guarded: bool, response: &Response) {
+    // An extractor in front of the annotated argument may have refused it, which is no success.
+    let is_refused = response.status().is_client_error() || response.status().is_server_error();
+    if !was_guarded && !is_refused {
+        known.forget(method);
         tracing::error!(
             %method,
             "a request passed the layer because its handler had guarded itself before, and ran unguarded this time: one \
              service is around several handlers. The layer claims again"
         );
     }
-    response
 }
 
 /// Guards a request, unless something nearer to its handler does.
@@ -60,96 +67,125 @@ pub(super) async fn guard(
         Ok(both) => both,
         Err(rejection) => return rejection,
     };
-    let progress = Arc::clone(request.execution.progress());
-    let stats = Arc::clone(config.idempotency.engine().stats());
-    Adoptable::new(guard_buffered(config, known, (request, is_routed), handlers, inner), progress, stats).await
-}
-
-async fn guard_buffered(
-    config: Arc<Config>,
-    known: Arc<Known>,
-    (request, is_routed): (Request, bool),
-    handlers: axum::extract::Request,
-    inner: Inner,
-) -> Response {
-    let idempotency = &config.idempotency;
     let (parts, body) = handlers.into_parts();
     let arguments = config.evaluate(&parts, &request.body);
-    let mut handlers = axum::extract::Request::from_parts(parts, body);
-    let guarding = Arc::new(Guarding {
-        execution: request.execution.clone(),
-        method: request.method.clone(),
-        path: request.matched_path.clone(),
-        known: Arc::clone(&known),
-        asked: CancellationToken::new(),
-        given_back: CancellationToken::new(),
-    });
-    // Whatever ends this: nobody waits for a claim that is not held.
-    let given_back = guarding.given_back.clone().drop_guard();
-    handlers.extensions_mut().insert(Mark::Guarding(Arc::clone(&guarding)));
+    let handlers = axum::extract::Request::from_parts(parts, body);
     let no_route = is_routed && request.matched_path.is_none();
-    let identified = match identify(&config, request, arguments, no_route) {
-        Ok(Some(identified)) => identified,
-        Ok(None) => {
-            drop(given_back);
-            let response = inner(handlers).await;
-            if !guarding.asked.is_cancelled() {
-                idempotency.engine().stats().count(Event::Unprotected);
-            }
-            return response;
-        }
-        Err(refusal) => {
-            if known.is_first_refusal() {
-                tracing::warn!(
-                    method = %guarding.method,
-                    path = guarding.path.as_ref().map(MatchedPath::as_str),
-                    code = %refusal.code(),
-                    "a request was refused in front of a handler of which it is not known whether it guards itself. If it \
-                     does, and takes such requests, name the route in `except`"
-                );
-            }
-            return run::refuse(idempotency, &refusal);
-        }
-    };
-    let mut waiting = Some((inner, handlers));
-    let came = {
-        let work = || {
-            let waiting = waiting.take();
-            let (config, guarding) = (&config, &guarding);
-            async move {
-                match waiting {
-                    Some((inner, handlers)) => work(config, guarding, inner(handlers), no_route).await,
-                    None => unreachable!("the work is asked for once"),
+    let progress = Arc::clone(request.execution.progress());
+    let stats = Arc::clone(config.idempotency.engine().stats());
+    let start = Start { route: Guard::Shared(Arc::clone(&config.route)), request, arguments };
+    let seen = run::see(&start);
+    let span = seen.span();
+    let call = Call { config, known, seen, no_route };
+    Adoptable::new(call.guard(start, handlers, inner).instrument(span), progress, stats).await
+}
+
+/// One request, its body read.
+struct Call {
+    config: Arc<Config>,
+    known: Arc<Known>,
+    seen: Seen,
+    /// A router has looked for its route, and found none.
+    no_route: bool,
+}
+
+impl Call {
+    async fn guard(self, start: Start, mut handlers: axum::extract::Request, inner: Inner) -> Response {
+        let Self { config, known, seen, no_route } = &self;
+        let idempotency = &config.idempotency;
+        let request = &start.request;
+        let guarding = Arc::new(Guarding {
+            execution: request.execution.clone(),
+            method: request.method.clone(),
+            path: request.matched_path.clone(),
+            known: Arc::clone(known),
+            asked: CancellationToken::new(),
+            given_back: CancellationToken::new(),
+        });
+        // Whatever ends this: nobody waits for a claim that is not held.
+        let given_back = guarding.given_back.clone().drop_guard();
+        handlers.extensions_mut().insert(Mark::Guarding(Arc::clone(&guarding)));
+        let identified = match identify(start, *no_route) {
+            Ok(Some(identified)) => identified,
+            Ok(None) => {
+                drop(given_back);
+                let response = inner(handlers).await;
+                if guarding.asked.is_cancelled() {
+                    seen.end(Outcome::StoodAside);
+                } else {
+                    idempotency.engine().stats().count(Event::Unprotected);
+                    seen.end(Outcome::Unprotected);
                 }
+                return response;
+            }
+            Err(refusal) => {
+                if known.is_first_refusal() {
+                    tracing::warn!(
+                        method = %guarding.method,
+                        path = guarding.path.as_ref().map(MatchedPath::as_str),
+                        code = %refusal.code(),
+                        "a request was refused in front of a handler of which it is not known whether it guards itself. If it \
+                         does, and takes such requests, name the route in `except`"
+                    );
+                }
+                return run::refuse(idempotency, seen, &refusal);
             }
         };
-        identified.execute(work).await
-    };
-    match (came, waiting) {
-        (Ok(Came::Answered(response)), _) => response,
-        (Ok(Came::Asked(unfinished)), _) => {
-            guarding.execution.give_back();
-            drop(given_back);
-            unfinished.await
+        let mut waiting = Some((inner, handlers));
+        let came = {
+            let work = || {
+                let waiting = waiting.take();
+                let (call, guarding) = (&self, &guarding);
+                async move {
+                    match waiting {
+                        Some((inner, handlers)) => call.work(guarding, inner(handlers)).await,
+                        None => unreachable!("the work is asked for once"),
+                    }
+                }
+            };
+            identified.execute(seen, work).await
+        };
+        match (came, waiting) {
+            (Ok(Came::Answered(response)), _) => response,
+            (Ok(Came::Asked(unfinished)), _) => {
+                seen.end(Outcome::StoodAside);
+                guarding.execution.give_back();
+                drop(given_back);
+                unfinished.await
+            }
+            // Refused because of a claim that this layer made before it knew better: it has no say here.
+            (Err(Instead::Refused(_)), Some((inner, handlers))) if known.is_guarded_nearer(&guarding.method) => {
+                seen.end(Outcome::StoodAside);
+                guarding.execution.give_back();
+                drop(given_back);
+                let response = inner(handlers).await;
+                look_back(known, &guarding.method, guarding.asked.is_cancelled(), &response);
+                response
+            }
+            (Err(instead), _) => instead.into_response(),
         }
-        // Refused because of a claim that this layer made before it knew better: it has no say here.
-        (Err(Instead::Refused(_)), Some((inner, handlers))) if known.is_guarded_nearer(&guarding.method) => {
-            guarding.execution.give_back();
-            drop(given_back);
-            inner(handlers).await
+    }
+
+    async fn work(&self, guarding: &Guarding, handler: Body) -> Finished<Came> {
+        let given_back = |came| Finished { answer: came, ending: Ending::Release, writes: Writes::Keep };
+        let response = match until_asked(guarding, handler).await {
+            Ok(response) => response,
+            Err(unfinished) => return given_back(Came::Asked(unfinished)),
+        };
+        let is_missing = matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
+        // It may be there tomorrow. And what stands between the layer and a handler that guards itself has answered for it.
+        if self.no_route && is_missing || guarding.asked.is_cancelled() {
+            return given_back(Came::Answered(response));
         }
-        (Err(instead), _) => instead.into_response(),
+        let replayed_header = &self.config.idempotency.face().replayed_header;
+        let Finished { answer, ending, writes } =
+            recording::record(&self.config.route, replayed_header, response).await;
+        Finished { answer: Came::Answered(answer), ending, writes }
     }
 }
 
-fn identify(
-    config: &Config,
-    request: Request,
-    arguments: Arguments,
-    no_route: bool,
-) -> Result<Option<run::Identified>, Refusal> {
-    let identified = run::identify(Start { route: Guard::Shared(Arc::clone(&config.route)), request, arguments });
-    match identified {
+fn identify(start: Start, no_route: bool) -> Result<Option<run::Identified>, Refusal> {
+    match run::identify(start) {
         // So that what there is not, is not found.
         Err(refusal) if no_route && refusal.code() == RefusalCode::MissingKey => Ok(None),
         identified => identified,
@@ -161,22 +197,6 @@ enum Came {
     Answered(Response),
     /// Something nearer to the handler guards the request, and waits until this layer's claim is given back.
     Asked(Body),
-}
-
-async fn work(config: &Config, guarding: &Guarding, handler: Body, no_route: bool) -> Finished<Came> {
-    let given_back = |came| Finished { answer: came, ending: Ending::Release, writes: Writes::Keep };
-    let response = match until_asked(guarding, handler).await {
-        Ok(response) => response,
-        Err(unfinished) => return given_back(Came::Asked(unfinished)),
-    };
-    let is_missing = matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
-    // It may be there tomorrow. And what stands between the layer and a handler that guards itself has answered for it.
-    if no_route && is_missing || guarding.asked.is_cancelled() {
-        return given_back(Came::Answered(response));
-    }
-    let replayed_header = &config.idempotency.face().replayed_header;
-    let Finished { answer, ending, writes } = recording::record(&config.route, replayed_header, response).await;
-    Finished { answer: Came::Answered(answer), ending, writes }
 }
 
 /// The handler's answer; or the handler itself, where the layer is asked to stand aside.
@@ -201,7 +221,7 @@ fn poll_handler(guarding: &Guarding, handler: Pin<&mut Handler>, context: &mut C
                     "a handler behind a layer takes the record's own transaction, which only a handler with \
                      #[idempotent(..)] has: annotate it"
                 );
-                Poll::Ready(run::refuse(idempotency, &Refusal::new(RefusalCode::Misconfigured)))
+                Poll::Ready(idempotency.face().render.render(&Refusal::new(RefusalCode::Misconfigured)))
             }
             _ => resume_unwind(panic),
         },

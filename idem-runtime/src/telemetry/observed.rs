@@ -1,0 +1,152 @@
+//! A store whose calls are timed, if anybody wants to know.
+
+use std::any::TypeId;
+use std::future::Future;
+use std::pin::Pin;
+use std::time::{Duration, Instant};
+
+use tracing::{Level, Span};
+
+use super::TARGET;
+use super::meters::StoreMeters;
+use super::store_call::{CallResult, StoreCall, Told};
+use crate::digest::RecordKey;
+use crate::store::{
+    AnyTransaction, Begun, Claim, ClaimOutcome, Committed, Entry, ErasedStore, ErasedTransactionalStore, Hold, Outcome,
+    OwnerToken, Recording, Store, StoreError, Transactional, Writes,
+};
+
+type Call<'a, T> = Pin<Box<dyn Future<Output = T> + Send + 'a>>;
+
+/// A store of whatever type. Its calls go into a box each in any case; where nobody watches, that is all.
+pub(crate) struct Observed<S> {
+    store: S,
+    meters: StoreMeters,
+}
+
+impl<S: Store> Observed<S> {
+    pub(crate) fn new(store: S) -> Self {
+        let meters = StoreMeters::new(store.name());
+        Self { store, meters }
+    }
+
+    fn watch<'a, T: Told>(&'a self, call: StoreCall, made: impl Future<Output = T> + Send + 'a) -> Call<'a, T> {
+        if !is_watched() {
+            return Box::pin(made);
+        }
+        Box::pin(async move {
+            let mut timer = Timer { meters: &self.meters, call, began: Instant::now(), result: CallResult::TimedOut };
+            let answer = made.await;
+            timer.result = answer.told();
+            answer
+        })
+    }
+
+    fn transactions(&self) -> &dyn ErasedTransactionalStore {
+        match self.store.transactional() {
+            Some(Transactional(store)) => store,
+            None => unreachable!("only a store that has transactions is asked for them"),
+        }
+    }
+}
+
+/// One atomic load where there are neither metrics nor subscribers.
+fn is_watched() -> bool {
+    cfg!(feature = "metrics") || tracing::span_enabled!(target: TARGET, Level::INFO)
+}
+
+/// A call under way. Dropped without an answer, it was given up: its deadline had passed.
+struct Timer<'a> {
+    meters: &'a StoreMeters,
+    call: StoreCall,
+    began: Instant,
+    result: CallResult,
+}
+
+impl Drop for Timer<'_> {
+    fn drop(&mut self) {
+        let took = self.began.elapsed();
+        self.meters.record(self.call, self.result, took);
+        if let Some(field) = self.call.field()
+            && tracing::span_enabled!(target: TARGET, Level::INFO)
+        {
+            // The engine makes its calls in the span of the call that it guards.
+            Span::current().record(field, took.as_secs_f64() * 1_000.0);
+        }
+    }
+}
+
+impl<S: Store> ErasedStore for Observed<S> {
+    fn name(&self) -> &'static str {
+        self.store.name()
+    }
+
+    fn claim<'a>(&'a self, claim: &'a Claim) -> Call<'a, Result<ClaimOutcome, StoreError>> {
+        self.watch(StoreCall::Claim, self.store.claim(claim))
+    }
+
+    fn take_over<'a>(&'a self, claim: &'a Claim, from: OwnerToken) -> Call<'a, Result<ClaimOutcome, StoreError>> {
+        self.watch(StoreCall::TakeOver, self.store.take_over(claim, from))
+    }
+
+    fn renew<'a>(&'a self, claim: &'a Claim) -> Call<'a, Result<Hold, StoreError>> {
+        self.watch(StoreCall::Renew, self.store.renew(claim))
+    }
+
+    fn complete<'a>(
+        &'a self,
+        claim: &'a Claim,
+        attempt: u32,
+        outcome: &'a Outcome,
+    ) -> Call<'a, Result<Hold, StoreError>> {
+        self.watch(StoreCall::Complete, self.store.complete(claim, attempt, outcome))
+    }
+
+    fn release<'a>(&'a self, claim: &'a Claim) -> Call<'a, Result<Hold, StoreError>> {
+        self.watch(StoreCall::Release, self.store.release(claim))
+    }
+
+    fn look_up(&self, key: RecordKey) -> Call<'_, Result<Option<Entry>, StoreError>> {
+        self.watch(StoreCall::LookUp, self.store.look_up(key))
+    }
+
+    fn transactional(&self) -> Option<Transactional<'_>> {
+        let transactions = self.store.transactional()?;
+        Some(if is_watched() { Transactional(self) } else { transactions })
+    }
+}
+
+impl<S: Store> ErasedTransactionalStore for Observed<S> {
+    fn transaction_type(&self) -> TypeId {
+        self.transactions().transaction_type()
+    }
+
+    fn begin<'a>(
+        &'a self,
+        claim: &'a Claim,
+        from: Option<OwnerToken>,
+    ) -> Call<'a, Result<Begun<AnyTransaction>, StoreError>> {
+        self.watch(StoreCall::Begin, self.transactions().begin(claim, from))
+    }
+
+    fn begin_unguarded(&self, lease: Duration) -> Call<'_, Result<AnyTransaction, StoreError>> {
+        self.watch(StoreCall::BeginUnguarded, self.transactions().begin_unguarded(lease))
+    }
+
+    fn commit<'a>(
+        &'a self,
+        transaction: AnyTransaction,
+        writes: Writes,
+        recording: Option<Recording<'a>>,
+    ) -> Call<'a, Result<Committed, StoreError>> {
+        self.watch(StoreCall::Commit, self.transactions().commit(transaction, writes, recording))
+    }
+
+    fn roll_back(&self, transaction: AnyTransaction) -> Call<'_, ()> {
+        self.watch(StoreCall::RollBack, self.transactions().roll_back(transaction))
+    }
+
+    fn was_committed<'a>(&'a self, claim: &'a Claim) -> Call<'a, Result<bool, StoreError>> {
+        self.watch(StoreCall::WasCommitted, self.transactions().was_committed(claim))
+    }
+}

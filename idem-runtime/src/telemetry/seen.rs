@@ -1,0 +1,84 @@
+//! One guarded call, from its beginning to its outcome.
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use tracing::Span;
+use tracing::field::Empty;
+
+use super::{Meters, Operation, Outcome, TARGET};
+use crate::digest::RecordKey;
+
+/// How many digits of a record's key stand in a span: enough to find what belongs together.
+const DIGITS: usize = 16;
+
+/// A call while it is under way. It is shown when this is dropped, however that comes about.
+pub(crate) struct Seen {
+    span: Span,
+    #[cfg(feature = "metrics")]
+    series: std::sync::Arc<super::meters::OfOperation>,
+    outcome: AtomicU8,
+}
+
+const NONE: u8 = u8::MAX;
+
+impl Seen {
+    #[cfg_attr(not(feature = "metrics"), allow(unused_variables, reason = "there are no series to be found"))]
+    pub(crate) fn new(operation: Operation<'_>, store: &'static str, meters: &Meters) -> Self {
+        let span = tracing::info_span!(
+            target: TARGET,
+            "idempotent",
+            kind = operation.kind.as_str(),
+            operation = %operation,
+            store,
+            key = Empty,
+            attempt = Empty,
+            outcome = Empty,
+            claim_ms = Empty,
+            settle_ms = Empty,
+        );
+        #[cfg(feature = "metrics")]
+        let series = meters.of_operation(operation);
+        #[cfg(feature = "metrics")]
+        series.begin();
+        Self {
+            span,
+            #[cfg(feature = "metrics")]
+            series,
+            outcome: AtomicU8::new(NONE),
+        }
+    }
+
+    /// What the call is to be carried out in.
+    pub(crate) fn span(&self) -> Span {
+        self.span.clone()
+    }
+
+    /// Which record it belongs to.
+    pub(crate) fn identified(&self, key: RecordKey) {
+        if !self.span.is_disabled() {
+            let digits = key.to_string();
+            self.span.record("key", digits.get(..DIGITS).unwrap_or_default());
+        }
+    }
+
+    pub(crate) fn end(&self, outcome: Outcome) {
+        self.outcome.store(outcome as u8, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Seen {
+    fn drop(&mut self) {
+        let outcome = Outcome::from_index(*self.outcome.get_mut())
+            .unwrap_or_else(|| if std::thread::panicking() { Outcome::Panicked } else { Outcome::Abandoned });
+        self.span.record("outcome", outcome.as_str());
+        #[cfg(feature = "metrics")]
+        self.series.end(outcome);
+    }
+}
+
+/// How many owners there have been, of the call that is being carried out.
+pub(crate) fn record_attempt(attempt: u32) {
+    if tracing::span_enabled!(target: TARGET, tracing::Level::INFO) {
+        Span::current().record("attempt", attempt);
+    }
+}
