@@ -55,6 +55,9 @@ use proc_macro::TokenStream;
 /// | `state` | type | none | the router's state, to be told at the handler when it has no `Idempotency`, or when an argument is no extractor |
 /// | `crate` | path | `::idem_runtime` | where the runtime is, if it is renamed |
 ///
+/// An application can have other defaults for `missing`, `record`, `on_failure`, `in_flight`, `lease` and `max_response`
+/// (`idem_runtime::Defaults`). An option that is written wins.
+///
 /// **Durations** are numbers with units, the larger unit first: `"500ms"`, `"30s"`, `"1h30m"`, `"7d"`, `"2w"`.
 /// **Sizes** are one number with a unit: `"4096B"`, `"64KiB"`, `"1MiB"`, `"1GiB"`.
 ///
@@ -121,7 +124,8 @@ pub fn idempotent(args: TokenStream, item: TokenStream) -> TokenStream {
 /// | `fingerprint` | `"none"`, or an expression | `"none"` | what must be the same for a call to count as the same |
 /// | `crate` | path | `::idem_runtime` | where the runtime is, if it is renamed |
 ///
-/// Durations and expressions are written as for [`macro@idempotent`]; expressions may name `self`.
+/// Durations and expressions are written as for [`macro@idempotent`]; expressions may name `self`. An application can have
+/// other defaults for `on_failure`, `in_flight` and `lease` (`idem_runtime::Defaults`); an option that is written wins.
 ///
 /// **`operation`** is a part of every key. Where none is given, a function that is renamed or moved to another module
 /// forgets what it has done: name it before you do that, and where two functions of one name are in one module.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use http::HeaderName;
 
+use crate::defaults::Defaults;
 use crate::digest::Digester;
 use crate::engine::stats::Counts;
 use crate::engine::{Engine, Limits};
@@ -37,6 +38,7 @@ struct Inner {
     engine: Arc<Engine>,
     digester: Digester,
     face: Face,
+    defaults: Defaults,
 }
 
 impl Idempotency {
@@ -69,6 +71,8 @@ impl Idempotency {
             limits: Limits { store_timeout: Duration::from_secs(1), max_waiters: 10_000 },
             digester: Digester::new(b""),
             face: Face::default(),
+            defaults: Defaults::new(),
+            bypass: false,
         }
     }
 
@@ -76,7 +80,8 @@ impl Idempotency {
     /// had gone. Finished requests are still replayed; others are refused with `draining` (503).
     ///
     /// Call it when the server has been told to stop; a claim that is still held when the process ends, stays held
-    /// until its lease ends. Put a timeout of your own round it.
+    /// until its lease ends. [`drain_within`](Self::drain_within) puts a limit to it, and
+    /// [`serve_gracefully`](Self::serve_gracefully) does all of it around a server.
     ///
     /// # Examples
     ///
@@ -89,6 +94,42 @@ impl Idempotency {
     /// ```
     pub async fn drain(&self) {
         self.inner.engine.drain().await;
+    }
+
+    /// The kill switch: with `true`, every request and every job runs unprotected from here on, as if there were no
+    /// idempotency; with `false`, they are guarded again. It holds for this process, and for all clones.
+    ///
+    /// Use it when the store does more harm than good: it is down for long, and requests that may run twice are better
+    /// than requests that do not run. While it is on:
+    ///
+    /// - No key is read, none is missing or wrong, nothing is claimed, replayed or recorded, and the store is not asked. A
+    ///   retry **runs again**, also of a request that was recorded before, or that still runs.
+    /// - Each answer has the header `Idempotency-Bypassed: true`. [`Counts::bypassed`] counts, an error is logged at the
+    ///   switch, and once per second a warning with the number of requests.
+    /// - A handler sees in its [`Execution`](crate::Execution) what it sees without a key, so it derives no keys from it.
+    ///   Its [`Transaction`](crate::Transaction) works, as far as the store does: it ends by the same rules, without a record.
+    ///
+    /// What was claimed before the switch goes on to its end, is renewed, and is recorded; who waits for it, waits on. What
+    /// ran while it was on has left no record: a retry that comes after that runs.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// let idempotency = Idempotency::new(MemoryStore::new());
+    /// idempotency.bypass(true);
+    /// assert!(idempotency.is_bypassed());
+    /// idempotency.bypass(false);
+    /// ```
+    pub fn bypass(&self, on: bool) {
+        self.inner.engine.bypass(on);
+    }
+
+    /// Whether [`bypass`](Self::bypass) is on.
+    #[must_use]
+    pub fn is_bypassed(&self) -> bool {
+        self.inner.engine.is_bypassed()
     }
 
     /// What has happened so far, in this process.
@@ -107,7 +148,7 @@ impl Idempotency {
     }
 
     /// The headers of answers that a script in a browser has to be allowed to read, for
-    /// `Access-Control-Expose-Headers`: the mark of a replay, `Retry-After`, `Location`, `Content-Location`, `ETag` and
+    /// `Access-Control-Expose-Headers`: the marks of a replay and of a bypass, `Retry-After`, `Location`, `Content-Location`, `ETag` and
     /// `Link`. Without that, they reach the browser and not the script (Fetch, section 3.3.5).
     ///
     /// Nothing of CORS is sent by itself. Put a `CorsLayer` around the router: it sets its headers anew on each answer,
@@ -168,6 +209,10 @@ impl Idempotency {
     pub(crate) fn face(&self) -> &Face {
         &self.inner.face
     }
+
+    pub(crate) fn defaults(&self) -> &Defaults {
+        &self.inner.defaults
+    }
 }
 
 impl fmt::Debug for Idempotency {
@@ -195,6 +240,8 @@ pub struct IdempotencyBuilder {
     limits: Limits,
     digester: Digester,
     face: Face,
+    defaults: Defaults,
+    bypass: bool,
 }
 
 impl IdempotencyBuilder {
@@ -242,6 +289,12 @@ impl IdempotencyBuilder {
     /// ```
     pub const fn max_waiters(mut self, most: usize) -> Self {
         self.limits.max_waiters = most;
+        self
+    }
+
+    /// What holds where an attribute or a [`Job`](crate::Job) leaves an option out. An example stands at [`Defaults`].
+    pub const fn defaults(mut self, defaults: Defaults) -> Self {
+        self.defaults = defaults;
         self
     }
 
@@ -294,6 +347,21 @@ impl IdempotencyBuilder {
         self
     }
 
+    /// Whether to begin with the kill switch on: see [`Idempotency::bypass`], which can turn it off (default `false`).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// let off = std::env::var_os("SHOP_WITHOUT_IDEMPOTENCY").is_some();
+    /// let idempotency = Idempotency::builder(MemoryStore::new()).bypass(off).build();
+    /// ```
+    pub const fn bypass(mut self, on: bool) -> Self {
+        self.bypass = on;
+        self
+    }
+
     /// The finished layer.
     ///
     /// # Examples
@@ -305,11 +373,14 @@ impl IdempotencyBuilder {
     /// ```
     #[must_use]
     pub fn build(self) -> Idempotency {
+        let engine = Engine::new(self.store, self.limits);
+        engine.bypass(self.bypass);
         Idempotency {
             inner: Arc::new(Inner {
-                engine: Arc::new(Engine::new(self.store, self.limits)),
+                engine: Arc::new(engine),
                 digester: self.digester,
                 face: self.face,
+                defaults: self.defaults,
             }),
         }
     }

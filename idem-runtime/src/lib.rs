@@ -29,6 +29,7 @@
 //! | `encryption` | no | `EncryptedStore`: recorded answers are encrypted before a store sees them |
 //! | `preconditions` | no | `IfMatch`: 412 and 428 behind the replay; `Created`: 201 with `Location` and `ETag` |
 //! | `utoipa` | no | a handler with `#[utoipa::path]` documents its key and its refusals: `openapi`; for utoipa 6 |
+//! | `signal` | no | `shutdown_signal`: Ctrl-C and `SIGTERM` |
 //! | `metrics` | no | metrics, through the facade of the crate `metrics`: [guide::telemetry] |
 //! | `conformance` | no | the suite that judges a [`Store`] |
 //!
@@ -51,6 +52,7 @@
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connect;
+mod defaults;
 mod digest;
 mod engine;
 pub mod guide;
@@ -59,10 +61,13 @@ mod idempotency;
 pub mod job;
 #[cfg(feature = "utoipa")]
 pub mod openapi;
+mod ready;
+mod shutdown;
 pub mod store;
 pub mod telemetry;
 
 pub use connect::ConnectError;
+pub use defaults::Defaults;
 pub use digest::{Fingerprint, RecordKey};
 pub use engine::stats::Counts;
 pub use engine::{InFlight, OnFailure};
@@ -77,11 +82,16 @@ pub use http::layer::{IdempotencyLayer, IdempotencyLayerBuilder};
 #[cfg(feature = "preconditions")]
 pub use http::precondition::{BadTag, IfMatch, Unmet, strong_etag};
 pub use http::refusal::{Refusal, RefusalCode};
+pub use http::route::{Missing, Recorded};
 pub use http::transaction::{NoTransactions, Transaction, Transactions};
 #[cfg(feature = "macros")]
 pub use idem_macros::{idempotent, idempotent_fn};
 pub use idempotency::{Idempotency, IdempotencyBuilder};
 pub use job::{Done, Job, JobCall, JobError, JobRefusal};
+pub use ready::NotReady;
+#[cfg(feature = "signal")]
+pub use shutdown::shutdown_signal;
+pub use shutdown::{ShutdownError, StillRunning, Stopping};
 pub use store::MemoryStore;
 #[cfg(feature = "postgres")]
 pub use store::PostgresStore;
@@ -183,6 +193,7 @@ pub mod __private {
     pub use crate::http::state::{
         ProvidesIdempotency, body_argument, last_argument, leading_argument, state_provides_idempotency,
     };
+    pub use crate::http::wanted::{Elsewhere, Header, PathParameter, Wants};
     pub use crate::job::{
         Job, codec, idempotency, run as run_job, run_borrowing as run_borrowing_job, transaction, transactions,
     };

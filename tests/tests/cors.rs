@@ -85,7 +85,8 @@ async fn each_origin_gets_its_own(server: &Server) {
         assert_eq!(allowed, [origin.as_bytes()], "{seen:?}");
         let exposed = seen.header("access-control-expose-headers").unwrap();
         let exposed: BTreeSet<_> = exposed.split(',').collect();
-        let wanted = ["x-replayed", "retry-after", "location", "content-location", "etag", "link"];
+        let wanted =
+            ["x-replayed", "retry-after", "location", "content-location", "etag", "idempotency-bypassed", "link"];
         assert_eq!(exposed, BTreeSet::from(wanted));
     }
     let nobody = send(server, Some("https://evil.example"), "1").await;

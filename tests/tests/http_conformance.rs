@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use clap::{Parser as _, ValueEnum as _};
-use idem_runtime::{Idempotency, IdempotencyLayerBuilder, InFlight, MemoryStore};
+use idem_runtime::{Idempotency, IdempotencyLayerBuilder, InFlight, MemoryStore, Missing};
 use idem_tests::flawed::{Flaw, Relay, server};
 use idem_tests::http_conformance::{Finding, Options, Outcome, Subject, ask_all, table};
 use idem_tests::layered;
@@ -132,7 +132,7 @@ async fn tasks_with_a_precondition() {
 #[tokio::test]
 async fn a_layer_with_a_required_key() {
     let idempotency = Idempotency::new(MemoryStore::new());
-    let options = |layer: IdempotencyLayerBuilder| layer.missing_status(428).key_header("X-Idempotency-Key");
+    let options = |layer: IdempotencyLayerBuilder| layer.missing(Missing::Refuse(428)).key_header("X-Idempotency-Key");
     let server = Server::start(layered::orders(&idempotency, options)).await;
     let url = server.url("/orders");
     let asked = ["--url", &url, "--effects", &url, "--header", "X-Idempotency-Key", "--missing", "428"];
@@ -142,7 +142,7 @@ async fn a_layer_with_a_required_key() {
 #[tokio::test]
 async fn a_layer_with_an_optional_key() {
     let idempotency = Idempotency::new(MemoryStore::new());
-    let options = |layer: IdempotencyLayerBuilder| layer.missing_executes().replay_status(200);
+    let options = |layer: IdempotencyLayerBuilder| layer.missing(Missing::Execute).replay_status(200);
     let server = Server::start(layered::orders(&idempotency, options)).await;
     let url = server.url("/orders");
     let asked = ["--url", &url, "--effects", &url, "--missing", "execute", "--replay-status", "200"];
@@ -154,7 +154,7 @@ async fn a_layer_whose_duplicates_wait() {
     let redis = RedisServer::start().await;
     let idempotency = Idempotency::connect(&redis.url()).await.unwrap();
     let options = |layer: IdempotencyLayerBuilder| {
-        layer.in_flight(InFlight::Wait(Duration::from_secs(60))).missing_status(400).fingerprint_json()
+        layer.in_flight(InFlight::Wait(Duration::from_secs(60))).missing(Missing::Refuse(400)).fingerprint_json()
     };
     let server = Server::start(layered::orders(&idempotency, options)).await;
     let url = server.url("/orders");

@@ -8,11 +8,10 @@
 #![forbid(unsafe_code)]
 
 use std::error::Error;
-use std::io;
 use std::time::Duration;
 
 use axum::Router;
-use idem_runtime::{Idempotency, SqliteStore};
+use idem_runtime::{Idempotency, ShutdownError, SqliteStore};
 use tokio::net::TcpListener;
 
 mod app;
@@ -23,6 +22,9 @@ mod request;
 
 use app::AppState;
 use drafts::Drafts;
+
+/// How long running requests may take to end.
+const GRACE: Duration = Duration::from_secs(20);
 
 /// The shop: what it keeps is in the database of the store that keeps the records.
 #[derive(Clone, Debug)]
@@ -58,21 +60,21 @@ impl Shop {
         app::router(self.state.clone())
     }
 
-    /// Serves until `stop` ends, and then until all that was begun is recorded. Expired drafts are deleted at the start, and
+    /// Serves until `stop` ends, and then until all that was begun is recorded, for 20 s at the most. Expired drafts are deleted at the start, and
     /// again after each `sweep_every`.
     ///
     /// # Errors
-    /// When the listener fails.
+    /// When the listener fails, or 20 s were not enough.
     pub async fn serve(
         self,
         listener: TcpListener,
         sweep_every: Duration,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> io::Result<()> {
+        stop: impl Future<Output = ()>,
+    ) -> Result<(), ShutdownError> {
         let sweeper = tokio::spawn(self.state.drafts.clone().sweep_for_ever(sweep_every));
-        let served = axum::serve(listener, self.router()).with_graceful_shutdown(stop).await;
-        // Also what was carried on after its client had gone is recorded before the process ends.
-        self.state.idempotency.drain().await;
+        let router = self.router();
+        let serve = |stop| axum::serve(listener, router).with_graceful_shutdown(stop);
+        let served = self.state.idempotency.serve_gracefully(stop, GRACE, serve).await;
         sweeper.abort();
         served
     }

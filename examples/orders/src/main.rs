@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use idem_runtime::{Idempotency, SqliteStore};
+use idem_runtime::{Idempotency, SqliteStore, shutdown_signal};
 use orders::Shop;
 use tokio::net::TcpListener;
 
@@ -67,7 +67,7 @@ async fn serve(options: Options) -> Result<(), String> {
     let shop = Shop::open(idempotency, store, options.draft_ttl).await;
     let shop = shop.map_err(|error| format!("the orders cannot be kept in {file}: {}", in_one_line(&*error)))?;
     greet(address, file);
-    shop.serve(listener, options.sweep_every, stop_signal()).await.map_err(|error| error.to_string())
+    shop.serve(listener, options.sweep_every, shutdown_signal()).await.map_err(|error| error.to_string())
 }
 
 /// An order and its record are one transaction, so one file has to have both.
@@ -85,23 +85,6 @@ fn file_of(url: &str) -> Result<&str, String> {
 fn in_one_line(error: &(dyn Error + 'static)) -> String {
     let causes = std::iter::successors(Some(error), |&error| error.source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ").replace('\n', " ")
-}
-
-async fn stop_signal() {
-    let interrupt = async { drop(tokio::signal::ctrl_c().await) };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
 }
 
 #[allow(clippy::print_stdout, reason = "what to try is this program's output")]

@@ -30,6 +30,8 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/v1/payments", post(create_payment).get(list_payments))
         .route("/v1/payments/{id}", get(show_payment))
         .route("/v1/counts", get(counts))
+        .route("/live", get(async || StatusCode::NO_CONTENT))
+        .route("/ready", get(ready))
         .layer(CatchPanicLayer::new())
         .with_state(state)
 }
@@ -120,6 +122,16 @@ impl IntoResponse for ProviderFailed {
         tracing::error!(error = %self.0, "the provider has failed");
         ProblemDetails::from_status_code(StatusCode::BAD_GATEWAY).with_detail("the provider has failed").into_response()
     }
+}
+
+/// For whoever sends requests here: whether they had better be sent somewhere else. `/live` only says that the process
+/// answers, for whoever would start it anew: that repairs no store.
+async fn ready(State(idempotency): State<Idempotency>) -> Result<StatusCode, ProblemDetails> {
+    idempotency
+        .ready()
+        .await
+        .map(|()| StatusCode::NO_CONTENT)
+        .map_err(|why| ProblemDetails::from_status_code(StatusCode::SERVICE_UNAVAILABLE).with_detail(why.to_string()))
 }
 
 #[derive(Debug, Serialize)]

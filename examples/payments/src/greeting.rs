@@ -34,6 +34,10 @@ What was really charged, and what happened to the requests:
 
   curl http://{address}/v1/payments
   curl http://{address}/v1/counts
+
+Whether requests had better be sent here, for a load balancer: 503 while the store is down, and when the program stops.
+
+  curl -i http://{address}/ready
 "#
     );
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use idem_runtime::Idempotency;
+use idem_runtime::{Idempotency, shutdown_signal};
 use ledger::Ledger;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -32,6 +32,9 @@ struct Options {
     /// How long it takes when the page asks for a slow one
     #[arg(long, default_value = "4s", value_name = "DURATION", value_parser = humantime::parse_duration)]
     slow: Duration,
+    /// How long running payments may take to end when the program is told to stop
+    #[arg(long, default_value = "20s", value_name = "DURATION", value_parser = humantime::parse_duration)]
+    grace: Duration,
 }
 
 #[tokio::main]
@@ -68,34 +71,17 @@ async fn serve(options: Options) -> Result<(), String> {
     let live = demo::Live::start(idempotency.clone(), ledger, faults, stopping).await;
     let app = app.merge(demo::router(live.map_err(|error| format!("the charges cannot be read: {error}"))?));
     greeting::greet(address, file.unwrap_or(idempotency.store_name()));
-    axum::serve(listener, app.into_make_service_with_connect_info::<demo::Line>())
-        .with_graceful_shutdown(async move {
-            stop_signal().await;
-            // What the page watches would never end by itself.
-            drop(stop);
-        })
-        .await
-        .map_err(|error| error.to_string())?;
-    // Also what was carried on after its client had gone is recorded before the process ends.
-    idempotency.drain().await;
-    Ok(())
-}
-
-async fn stop_signal() {
-    let interrupt = async { drop(tokio::signal::ctrl_c().await) };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
+    let told = async move {
+        shutdown_signal().await;
+        // What the page watches would never end by itself.
+        drop(stop);
     };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
+    let service = app.into_make_service_with_connect_info::<demo::Line>();
+    // Also what was carried on after its client had gone is recorded before the process ends.
+    idempotency
+        .serve_gracefully(told, options.grace, |stop| axum::serve(listener, service).with_graceful_shutdown(stop))
+        .await
+        .map_err(|error| error.to_string())
 }
 
 #[allow(clippy::print_stderr, reason = "the one line that says why the program ends")]

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
-use idem_runtime::{Idempotency, SqliteStore};
+use idem_runtime::{Idempotency, SqliteStore, shutdown_signal};
 use limit::Limit;
 use tasks::Tasks;
 use tokio::net::TcpListener;
@@ -16,6 +16,9 @@ mod greeting;
 mod limit;
 mod problem;
 mod tasks;
+
+/// How long running requests may take to end when the program is told to stop.
+const GRACE: Duration = Duration::from_secs(20);
 
 /// A list of tasks for each user, whose changes are safe to retry.
 #[derive(Debug, Parser)]
@@ -82,28 +85,12 @@ async fn serve(options: Options) -> Result<(), String> {
     greeting::greet(address, file);
     let forgetting = tokio::spawn(limit.clone().forget());
     let service = app::router(state, limit).into_make_service_with_connect_info::<SocketAddr>();
-    let served = axum::serve(listener, service).with_graceful_shutdown(stop_signal()).await;
-    forgetting.abort();
     // Also what was carried on after its client had gone is recorded before the process ends.
-    idempotency.drain().await;
+    let served = idempotency
+        .serve_gracefully(shutdown_signal(), GRACE, |stop| axum::serve(listener, service).with_graceful_shutdown(stop))
+        .await;
+    forgetting.abort();
     served.map_err(|error| error.to_string())
-}
-
-async fn stop_signal() {
-    let interrupt = async { drop(tokio::signal::ctrl_c().await) };
-    #[cfg(unix)]
-    let terminate = async {
-        match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-            Ok(mut signal) => drop(signal.recv().await),
-            Err(_) => std::future::pending().await,
-        }
-    };
-    #[cfg(not(unix))]
-    let terminate = std::future::pending::<()>();
-    tokio::select! {
-        () = interrupt => {}
-        () = terminate => {}
-    }
 }
 
 #[allow(clippy::print_stderr, reason = "the one line that says why the program ends")]

@@ -102,15 +102,19 @@ fn described(policy: &Policy, signature: &Signature, hidden: &TokenStream) -> To
             quote_spanned!(own=> ::core::concat!(::core::module_path!(), "::", #name))
         }
     };
-    let (ttl, lease) = (route::duration(policy.ttl, hidden), route::duration(policy.lease, hidden));
-    let on_failure = route::on_failure(policy.on_failure);
-    let in_flight = route::in_flight(policy.in_flight, hidden);
+    let ttl = route::duration(policy.ttl, hidden);
+    let given = [
+        policy.lease.map(|lease| ("lease", route::duration(lease, hidden))),
+        policy.on_failure.map(|on_failure| ("on_failure", route::on_failure(on_failure, hidden))),
+        policy.in_flight.map(|in_flight| ("in_flight", route::in_flight(in_flight, hidden))),
+    ];
+    let given = given.into_iter().flatten().map(|(option, value)| {
+        let option = Ident::new(option, own);
+        quote_spanned!(own=> .#option(#value))
+    });
     quote_spanned! {own=>
         {
-            const __JOB: #hidden::Job = #hidden::Job::new(#operation, #ttl)
-                .lease(#lease)
-                .on_failure(#hidden::OnFailure::#on_failure)
-                .in_flight(#hidden::InFlight::#in_flight);
+            const __JOB: #hidden::Job = #hidden::Job::new(#operation, #ttl) #(#given)*;
             __JOB
         }
     }

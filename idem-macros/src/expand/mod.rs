@@ -11,6 +11,7 @@ mod output;
 mod pattern;
 mod rebind;
 mod route;
+mod wanted;
 
 use proc_macro2::{Delimiter, Group, Ident, Span, TokenStream};
 use quote::{ToTokens, quote, quote_spanned};
@@ -41,7 +42,8 @@ pub(crate) fn expand(handler: &Handler) -> TokenStream {
     let output = output::Output::new(&signature.output, &signature.ident);
 
     let named_future = output::needs_a_named_future(signature);
-    let mut emitted = emitted_signature(signature, &parameters, &hidden);
+    let wanted = wanted::wanted(policy, &hidden);
+    let mut emitted = emitted_signature(signature, &parameters, &hidden, wanted.as_ref());
     emitted.output =
         ReturnType::Type(arrow(&signature.output), Box::new(Type::Verbatim(output.emitted(named_future, &hidden))));
     if named_future {
@@ -118,9 +120,15 @@ fn hidden_module(policy: &Policy) -> TokenStream {
 }
 
 /// The signature with the emitted parameters.
-fn emitted_signature(signature: &Signature, parameters: &[Parameter<'_>], hidden: &TokenStream) -> Signature {
+fn emitted_signature(
+    signature: &Signature,
+    parameters: &[Parameter<'_>],
+    hidden: &TokenStream,
+    wanted: Option<&TokenStream>,
+) -> Signature {
     let mut emitted = signature.clone();
-    let guarded = |ty: &dyn ToTokens| Type::Verbatim(quote_spanned!(own()=> #hidden::Guarded<#ty>));
+    let wanted = wanted.map(|wanted| quote!(, #wanted));
+    let guarded = |ty: &dyn ToTokens| Type::Verbatim(quote_spanned!(own()=> #hidden::Guarded<#ty #wanted>));
     emitted.inputs.clear();
     if let Some((last, leading)) = parameters.split_last() {
         for parameter in leading {

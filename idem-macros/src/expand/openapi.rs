@@ -86,7 +86,8 @@ fn contract_item(
 ) -> TokenStream {
     let conditions: Vec<_> = attributes.iter().filter(|attribute| is_conditional(attribute)).collect();
     let (key, scope) = (route::key(&policy.key, hidden), route::scope(&policy.scope, hidden));
-    let (missing, on_failure) = (route::missing(http.missing), route::on_failure(policy.on_failure));
+    let missing = route::option(http.missing.map(|missing| route::missing(missing, hidden)));
+    let on_failure = route::option(policy.on_failure.map(|on_failure| route::on_failure(on_failure, hidden)));
     quote_spanned! {own()=>
         #(#conditions)*
         struct #name;
@@ -95,8 +96,8 @@ fn contract_item(
             const CONTRACT: #hidden::openapi::Contract = #hidden::openapi::Contract {
                 key: #hidden::KeySource::#key,
                 scope: #hidden::ScopeSource::#scope,
-                missing: #hidden::Missing::#missing,
-                on_failure: #hidden::OnFailure::#on_failure,
+                missing: #missing,
+                on_failure: #on_failure,
                 describe_key: #describe_key,
                 describe_scope: #describe_scope,
             };

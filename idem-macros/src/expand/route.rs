@@ -13,23 +13,25 @@ use crate::model::{
 pub(super) fn route(policy: &Policy, http: &Http, hidden: &TokenStream) -> TokenStream {
     let own = own();
     let operation = option(policy.operation.as_ref().map(|name| text(name, hidden)));
-    let (ttl, lease) = (duration(policy.ttl, hidden), duration(policy.lease, hidden));
-    let (key, scope, missing) = (key(&policy.key, hidden), scope(&policy.scope, hidden), missing(http.missing));
+    let ttl = duration(policy.ttl, hidden);
+    let lease = option(policy.lease.map(|lease| duration(lease, hidden)));
+    let (key, scope) = (key(&policy.key, hidden), scope(&policy.scope, hidden));
+    let missing = option(http.missing.map(|given| missing(given, hidden)));
     let replay_status = option(http.replay_status.map(Literal::u16_unsuffixed));
-    let record = match &http.record {
-        Record::Success => quote_spanned!(own=> Success),
-        Record::Final => quote_spanned!(own=> Final),
-        Record::Chosen(function) => quote_spanned!(own=> Chosen(#function)),
-    };
-    let on_failure = on_failure(policy.on_failure);
-    let in_flight = in_flight(policy.in_flight, hidden);
+    let record = option(http.record.as_ref().map(|record| match record {
+        Record::Success => quote_spanned!(own=> #hidden::Recorded::Success),
+        Record::Final => quote_spanned!(own=> #hidden::Recorded::Final),
+        Record::Chosen(function) => quote_spanned!(own=> #hidden::Recorded::Chosen(#function)),
+    }));
+    let on_failure = option(policy.on_failure.map(|given| on_failure(given, hidden)));
+    let in_flight = option(policy.in_flight.map(|given| in_flight(given, hidden)));
     let fingerprint = match &policy.fingerprint {
         Fingerprint::Body => quote_spanned!(own=> Body),
         Fingerprint::Json => quote_spanned!(own=> Json),
         Fingerprint::None => quote_spanned!(own=> None),
         Fingerprint::Expression(_) => quote_spanned!(own=> Arguments),
     };
-    let max_response = Literal::u64_unsuffixed(http.max_response);
+    let max_response = option(http.max_response.map(Literal::u64_unsuffixed));
     quote_spanned! {own=>
         {
             static __ROUTE: #hidden::Route = #hidden::Route {
@@ -38,11 +40,11 @@ pub(super) fn route(policy: &Policy, http: &Http, hidden: &TokenStream) -> Token
                 lease: #lease,
                 key: #hidden::KeySource::#key,
                 scope: #hidden::ScopeSource::#scope,
-                missing: #hidden::Missing::#missing,
+                missing: #missing,
                 replay_status: #replay_status,
-                record: #hidden::Recorded::#record,
-                on_failure: #hidden::OnFailure::#on_failure,
-                in_flight: #hidden::InFlight::#in_flight,
+                record: #record,
+                on_failure: #on_failure,
+                in_flight: #in_flight,
                 fingerprint: #hidden::Content::#fingerprint,
                 max_response: #max_response,
             };
@@ -78,38 +80,36 @@ pub(super) fn scope(scope: &Scope, hidden: &TokenStream) -> TokenStream {
     }
 }
 
-/// The variant of `Missing`.
-pub(super) fn missing(missing: Missing) -> TokenStream {
+pub(super) fn missing(missing: Missing, hidden: &TokenStream) -> TokenStream {
     let own = own();
     match missing {
-        Missing::Execute => quote_spanned!(own=> Execute),
+        Missing::Execute => quote_spanned!(own=> #hidden::Missing::Execute),
         Missing::Refuse(status) => {
             let status = Literal::u16_unsuffixed(status);
-            quote_spanned!(own=> Refuse(#status))
+            quote_spanned!(own=> #hidden::Missing::Refuse(#status))
         }
     }
 }
 
-/// The variant of `OnFailure`.
-pub(super) fn on_failure(on_failure: OnFailure) -> TokenStream {
+pub(super) fn on_failure(on_failure: OnFailure, hidden: &TokenStream) -> TokenStream {
     match on_failure {
-        OnFailure::Retry => quote_spanned!(own()=> Retry),
-        OnFailure::Keep => quote_spanned!(own()=> Keep),
+        OnFailure::Retry => quote_spanned!(own()=> #hidden::OnFailure::Retry),
+        OnFailure::Keep => quote_spanned!(own()=> #hidden::OnFailure::Keep),
     }
 }
 
-/// The variant of `InFlight`.
 pub(super) fn in_flight(in_flight: InFlight, hidden: &TokenStream) -> TokenStream {
     match in_flight {
-        InFlight::Reject => quote_spanned!(own()=> Reject),
+        InFlight::Reject => quote_spanned!(own()=> #hidden::InFlight::Reject),
         InFlight::Wait(time) => {
             let time = duration(time, hidden);
-            quote_spanned!(own()=> Wait(#time))
+            quote_spanned!(own()=> #hidden::InFlight::Wait(#time))
         }
     }
 }
 
-fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
+/// An `Option`, as it is for what was not written.
+pub(super) fn option(value: Option<impl quote::ToTokens>) -> TokenStream {
     let own = own();
     match value {
         Some(value) => quote_spanned!(own=> ::core::option::Option::Some(#value)),

@@ -2,12 +2,12 @@
 
 use super::{
     argument::{self, Argument},
-    duration, function,
+    function,
     judge::Judge,
     known::{self, Known},
     lease_within_ttl,
-    policy::{Fingerprint, Http, InFlight, Key, Missing, OnFailure, Policy, Record, Scope},
-    required, size,
+    policy::{Fingerprint, Http, Key, Missing, Policy, Scope},
+    required,
     source::Source,
     value::say,
 };
@@ -51,21 +51,15 @@ pub(crate) fn check(options: &Options, function: Option<Function>, errors: &mut 
     let policy = Policy {
         operation,
         ttl: ttl?,
-        lease: lease.unwrap_or(duration::DEFAULT_LEASE),
+        lease,
         key: key.unwrap_or_else(|| Key::Source(Source::Header("idempotency-key".to_owned()))),
         scope: scope.unwrap_or(Scope::None),
-        on_failure: on_failure.unwrap_or(OnFailure::Retry),
-        in_flight: in_flight.unwrap_or(InFlight::Reject),
+        on_failure,
+        in_flight,
         fingerprint: fingerprint.unwrap_or(Fingerprint::Body),
         runtime: options.runtime.given().cloned(),
     };
-    let http = Http {
-        missing: missing.unwrap_or(Missing::Refuse(400)),
-        replay_status,
-        record: record.unwrap_or(Record::Final),
-        max_response: max_response.unwrap_or(size::DEFAULT_RESPONSE),
-        state,
-    };
+    let http = Http { missing, replay_status, record, max_response, state };
     Some(Handler { function: function?, arguments: arguments?, policy, http })
 }
 

@@ -63,8 +63,14 @@ const CONTENT: &[&str] = &[
     "range",
 ];
 
-/// Why a text is no field name by the HTTP grammar, if it is none.
+/// The longest name, in bytes: as much as the type of a handler's argument can hold.
+pub(crate) const LONGEST: usize = 64;
+
+/// Why a text is no field name by the HTTP grammar, if it is none, or why none is that long.
 pub(crate) fn fault(name: &str) -> Option<String> {
+    if name.len() > LONGEST {
+        return Some(format!("the header name `{name}` has {} bytes, which are at most {LONGEST}", name.len()));
+    }
     let allowed = |letter: char| letter.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(letter);
     name.chars().find(|letter| !allowed(*letter)).map(|letter| match letter {
         ' ' => format!("the header name `{name}` has a space in it"),

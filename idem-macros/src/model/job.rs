@@ -6,12 +6,11 @@ use syn::{Expr, ReturnType, Type};
 
 use super::{
     argument::{self, Argument},
-    duration,
     expression::{self, Evaluated},
     function,
     judge::Judge,
     known, lease_within_ttl,
-    policy::{Fingerprint, InFlight, Key, OnFailure, Policy, Scope},
+    policy::{Fingerprint, Key, Policy, Scope},
     required,
     supplied::{self, Supply},
     value::{Written, peeled, say, written},
@@ -68,11 +67,11 @@ pub(crate) fn check(options: &Options, function: Option<Function>, errors: &mut 
     let policy = Policy {
         operation,
         ttl: ttl?,
-        lease: lease.unwrap_or(duration::DEFAULT_LEASE),
+        lease,
         key: Key::Expression(key?),
         scope: scope.map_or(Scope::None, Scope::Expression),
-        on_failure: on_failure.unwrap_or(OnFailure::Retry),
-        in_flight: in_flight.unwrap_or(InFlight::Reject),
+        on_failure,
+        in_flight,
         // Arguments need not be `Serialize`, so what has to be the same is named or nothing.
         fingerprint: fingerprint.unwrap_or(Fingerprint::None),
         runtime: options.runtime.given().cloned(),

@@ -5,7 +5,7 @@ mod duration;
 mod expression;
 pub(crate) mod function;
 mod handler;
-mod header;
+pub(crate) mod header;
 pub(crate) mod job;
 mod judge;
 pub(crate) mod known;

@@ -5,24 +5,26 @@ use syn::{ExprPath, Path, Type};
 use super::{expression::Evaluated, source::Source};
 
 /// The checked options that both attributes have. Durations are in milliseconds.
+///
+/// An option that is `None` is not written: the application's defaults say what it is.
 pub(crate) struct Policy {
     pub(crate) operation: Option<String>,
     pub(crate) ttl: u64,
-    pub(crate) lease: u64,
+    pub(crate) lease: Option<u64>,
     pub(crate) key: Key,
     pub(crate) scope: Scope,
-    pub(crate) on_failure: OnFailure,
-    pub(crate) in_flight: InFlight,
+    pub(crate) on_failure: Option<OnFailure>,
+    pub(crate) in_flight: Option<InFlight>,
     pub(crate) fingerprint: Fingerprint,
     pub(crate) runtime: Option<Path>,
 }
 
-/// Those that are about requests and responses. The size is in bytes.
+/// Those that are about requests and responses. The size is in bytes. `None` as in [`Policy`], but for `state`.
 pub(crate) struct Http {
-    pub(crate) missing: Missing,
+    pub(crate) missing: Option<Missing>,
     pub(crate) replay_status: Option<u16>,
-    pub(crate) record: Record,
-    pub(crate) max_response: u64,
+    pub(crate) record: Option<Record>,
+    pub(crate) max_response: Option<u64>,
     pub(crate) state: Option<Type>,
 }
 

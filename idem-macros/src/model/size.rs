@@ -47,9 +47,6 @@ pub(crate) const RESPONSE: Measure = Measure {
     example: "1MiB",
 };
 
-/// The bound of a route that names none.
-pub(crate) const DEFAULT_RESPONSE: u64 = MIB;
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

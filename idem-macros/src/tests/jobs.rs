@@ -40,7 +40,7 @@ fn says_what_a_checked_function_is() {
     let job = attribute::read_fn(args, tokens(CONSUME), &mut errors).expect("it is right");
     assert_eq!(job.function.signature.ident, "consume");
     assert_eq!(job.arguments.len(), 2);
-    assert_eq!((job.policy.ttl, job.policy.lease), (3_600_000, 30_000));
+    assert_eq!((job.policy.ttl, job.policy.lease), (3_600_000, None));
     assert_eq!(job.store.names.into_iter().collect::<Vec<_>>(), ["self"]);
 }
 

@@ -6,7 +6,13 @@
 async fn create(
     tenant: Path<(String, u64)>,
     user: User,
-    order: ::idem_runtime::__private::Guarded<Json<Order>>,
+    order: ::idem_runtime::__private::Guarded<
+        Json<Order>,
+        ::idem_runtime::__private::Wants<
+            ::idem_runtime::__private::Elsewhere,
+            ::idem_runtime::__private::Elsewhere,
+        >,
+    >,
 ) -> ::idem_runtime::__private::Replayable<impl IntoResponse> {
     const {
         ::idem_runtime::__private::state_provides_idempotency::<AppState>();
@@ -44,20 +50,28 @@ async fn create(
                             ::idem_runtime::__private::text("orders/create"),
                         ),
                         ttl: ::idem_runtime::__private::milliseconds(5400000),
-                        lease: ::idem_runtime::__private::milliseconds(10000),
+                        lease: ::core::option::Option::Some(
+                            ::idem_runtime::__private::milliseconds(10000),
+                        ),
                         key: ::idem_runtime::__private::KeySource::Arguments,
                         scope: ::idem_runtime::__private::ScopeSource::Arguments,
-                        missing: ::idem_runtime::__private::Missing::Refuse(428),
-                        replay_status: ::core::option::Option::Some(200),
-                        record: ::idem_runtime::__private::Recorded::Chosen(
-                            policies::keep,
+                        missing: ::core::option::Option::Some(
+                            ::idem_runtime::__private::Missing::Refuse(428),
                         ),
-                        on_failure: ::idem_runtime::__private::OnFailure::Keep,
-                        in_flight: ::idem_runtime::__private::InFlight::Wait(
-                            ::idem_runtime::__private::milliseconds(2000),
+                        replay_status: ::core::option::Option::Some(200),
+                        record: ::core::option::Option::Some(
+                            ::idem_runtime::__private::Recorded::Chosen(policies::keep),
+                        ),
+                        on_failure: ::core::option::Option::Some(
+                            ::idem_runtime::__private::OnFailure::Keep,
+                        ),
+                        in_flight: ::core::option::Option::Some(
+                            ::idem_runtime::__private::InFlight::Wait(
+                                ::idem_runtime::__private::milliseconds(2000),
+                            ),
                         ),
                         fingerprint: ::idem_runtime::__private::Content::Arguments,
-                        max_response: 65536,
+                        max_response: ::core::option::Option::Some(65536),
                     };
                     &__ROUTE
                 },

@@ -8,7 +8,13 @@
 
 fn charge<G: Gateway>(
     gateway: State<G>,
-    order: ::idem_runtime::__private::Guarded<Json<Order>>,
+    order: ::idem_runtime::__private::Guarded<
+        Json<Order>,
+        ::idem_runtime::__private::Wants<
+            ::idem_runtime::__private::PathParameter,
+            ::idem_runtime::__private::Header<159743373648543548011193999198498324480>,
+        >,
+    >,
 ) -> ::idem_runtime::__private::Run<
     impl ::core::future::Future<Output = Result<Json<impl Serialize>, StatusCode>>,
 >
@@ -22,20 +28,22 @@ where
             static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
                 operation: ::core::option::Option::None,
                 ttl: ::idem_runtime::__private::milliseconds(3600000),
-                lease: ::idem_runtime::__private::milliseconds(30000),
+                lease: ::core::option::Option::None,
                 key: ::idem_runtime::__private::KeySource::Path(
                     ::idem_runtime::__private::text("id"),
                 ),
                 scope: ::idem_runtime::__private::ScopeSource::Header(
                     ::idem_runtime::__private::text("x-tenant"),
                 ),
-                missing: ::idem_runtime::__private::Missing::Refuse(404),
+                missing: ::core::option::Option::Some(
+                    ::idem_runtime::__private::Missing::Refuse(404),
+                ),
                 replay_status: ::core::option::Option::None,
-                record: ::idem_runtime::__private::Recorded::Final,
-                on_failure: ::idem_runtime::__private::OnFailure::Retry,
-                in_flight: ::idem_runtime::__private::InFlight::Reject,
+                record: ::core::option::Option::None,
+                on_failure: ::core::option::Option::None,
+                in_flight: ::core::option::Option::None,
                 fingerprint: ::idem_runtime::__private::Content::Body,
-                max_response: 1048576,
+                max_response: ::core::option::Option::None,
             };
             &__ROUTE
         },

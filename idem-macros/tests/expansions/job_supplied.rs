@@ -12,12 +12,9 @@ async fn ship(transactions: Transactions, id: u64) -> Result<(), Error> {
     };
     let __arguments = {
         const __JOB: ::idem_runtime::__private::Job = ::idem_runtime::__private::Job::new(
-                ::core::concat!(::core::module_path!(), "::", "ship"),
-                ::idem_runtime::__private::milliseconds(604800000),
-            )
-            .lease(::idem_runtime::__private::milliseconds(30000))
-            .on_failure(::idem_runtime::__private::OnFailure::Retry)
-            .in_flight(::idem_runtime::__private::InFlight::Reject);
+            ::core::concat!(::core::module_path!(), "::", "ship"),
+            ::idem_runtime::__private::milliseconds(604800000),
+        );
         __JOB
     };
     let __arguments = {

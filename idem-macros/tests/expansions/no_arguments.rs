@@ -12,18 +12,18 @@ pub async fn ping(
                     static __ROUTE: crate::runtime::__private::Route = crate::runtime::__private::Route {
                         operation: ::core::option::Option::None,
                         ttl: crate::runtime::__private::milliseconds(86400000),
-                        lease: crate::runtime::__private::milliseconds(30000),
+                        lease: ::core::option::Option::None,
                         key: crate::runtime::__private::KeySource::Header(
                             crate::runtime::__private::text("idempotency-key"),
                         ),
                         scope: crate::runtime::__private::ScopeSource::None,
-                        missing: crate::runtime::__private::Missing::Refuse(400),
+                        missing: ::core::option::Option::None,
                         replay_status: ::core::option::Option::None,
-                        record: crate::runtime::__private::Recorded::Final,
-                        on_failure: crate::runtime::__private::OnFailure::Retry,
-                        in_flight: crate::runtime::__private::InFlight::Reject,
+                        record: ::core::option::Option::None,
+                        on_failure: ::core::option::Option::None,
+                        in_flight: ::core::option::Option::None,
                         fingerprint: crate::runtime::__private::Content::Body,
-                        max_response: 1048576,
+                        max_response: ::core::option::Option::None,
                     };
                     &__ROUTE
                 },

@@ -18,7 +18,13 @@ pub(crate) async fn pay(
     #[cfg(feature = "audit")]
     audit: Extension<Audit>,
     __arg2: Query<Page>,
-    body: ::idem_runtime::__private::Guarded<Bytes>,
+    body: ::idem_runtime::__private::Guarded<
+        Bytes,
+        ::idem_runtime::__private::Wants<
+            ::idem_runtime::__private::Elsewhere,
+            ::idem_runtime::__private::Elsewhere,
+        >,
+    >,
 ) -> ::idem_runtime::__private::Replayable<::core::convert::Infallible> {
     #![allow(clippy::diverging_sub_expression)]
     let (__request, body) = ::idem_runtime::__private::open(body);
@@ -29,18 +35,20 @@ pub(crate) async fn pay(
                     static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
                         operation: ::core::option::Option::None,
                         ttl: ::idem_runtime::__private::milliseconds(3600000),
-                        lease: ::idem_runtime::__private::milliseconds(30000),
+                        lease: ::core::option::Option::None,
                         key: ::idem_runtime::__private::KeySource::Body(
                             ::idem_runtime::__private::text("/order/id"),
                         ),
                         scope: ::idem_runtime::__private::ScopeSource::None,
-                        missing: ::idem_runtime::__private::Missing::Execute,
+                        missing: ::core::option::Option::Some(
+                            ::idem_runtime::__private::Missing::Execute,
+                        ),
                         replay_status: ::core::option::Option::None,
-                        record: ::idem_runtime::__private::Recorded::Final,
-                        on_failure: ::idem_runtime::__private::OnFailure::Retry,
-                        in_flight: ::idem_runtime::__private::InFlight::Reject,
+                        record: ::core::option::Option::None,
+                        on_failure: ::core::option::Option::None,
+                        in_flight: ::core::option::Option::None,
                         fingerprint: ::idem_runtime::__private::Content::Body,
-                        max_response: 1048576,
+                        max_response: ::core::option::Option::None,
                     };
                     &__ROUTE
                 },

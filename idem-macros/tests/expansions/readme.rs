@@ -17,18 +17,18 @@ async fn pay(
                     static __ROUTE: ::idem_runtime::__private::Route = ::idem_runtime::__private::Route {
                         operation: ::core::option::Option::None,
                         ttl: ::idem_runtime::__private::milliseconds(3600000),
-                        lease: ::idem_runtime::__private::milliseconds(30000),
+                        lease: ::core::option::Option::None,
                         key: ::idem_runtime::__private::KeySource::Header(
                             ::idem_runtime::__private::text("idempotency-key"),
                         ),
                         scope: ::idem_runtime::__private::ScopeSource::None,
-                        missing: ::idem_runtime::__private::Missing::Refuse(400),
+                        missing: ::core::option::Option::None,
                         replay_status: ::core::option::Option::None,
-                        record: ::idem_runtime::__private::Recorded::Final,
-                        on_failure: ::idem_runtime::__private::OnFailure::Retry,
-                        in_flight: ::idem_runtime::__private::InFlight::Reject,
+                        record: ::core::option::Option::None,
+                        on_failure: ::core::option::Option::None,
+                        in_flight: ::core::option::Option::None,
                         fingerprint: ::idem_runtime::__private::Content::Body,
-                        max_response: 1048576,
+                        max_response: ::core::option::Option::None,
                     };
                     &__ROUTE
                 },

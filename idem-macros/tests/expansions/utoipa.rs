@@ -17,7 +17,13 @@
     )
 )]
 pub async fn create(
-    __guarded: crate::runtime::__private::Guarded<()>,
+    __guarded: crate::runtime::__private::Guarded<
+        (),
+        crate::runtime::__private::Wants<
+            crate::runtime::__private::Header<140090226437306393822833777792954759424>,
+            crate::runtime::__private::Header<159743373648543548011193999198498324480>,
+        >,
+    >,
 ) -> crate::runtime::__private::Replayable<()> {
     let (__request, ()) = crate::runtime::__private::open(__guarded);
     let __arguments = crate::runtime::__private::arguments();
@@ -27,20 +33,24 @@ pub async fn create(
                     static __ROUTE: crate::runtime::__private::Route = crate::runtime::__private::Route {
                         operation: ::core::option::Option::None,
                         ttl: crate::runtime::__private::milliseconds(3600000),
-                        lease: crate::runtime::__private::milliseconds(30000),
+                        lease: ::core::option::Option::None,
                         key: crate::runtime::__private::KeySource::Header(
                             crate::runtime::__private::text("idempotency-key"),
                         ),
                         scope: crate::runtime::__private::ScopeSource::Header(
                             crate::runtime::__private::text("x-tenant"),
                         ),
-                        missing: crate::runtime::__private::Missing::Refuse(428),
+                        missing: ::core::option::Option::Some(
+                            crate::runtime::__private::Missing::Refuse(428),
+                        ),
                         replay_status: ::core::option::Option::None,
-                        record: crate::runtime::__private::Recorded::Final,
-                        on_failure: crate::runtime::__private::OnFailure::Keep,
-                        in_flight: crate::runtime::__private::InFlight::Reject,
+                        record: ::core::option::Option::None,
+                        on_failure: ::core::option::Option::Some(
+                            crate::runtime::__private::OnFailure::Keep,
+                        ),
+                        in_flight: ::core::option::Option::None,
                         fingerprint: crate::runtime::__private::Content::Body,
-                        max_response: 1048576,
+                        max_response: ::core::option::Option::None,
                     };
                     &__ROUTE
                 },
@@ -72,8 +82,12 @@ impl crate::runtime::__private::openapi::HasContract for __idempotency_create {
         scope: crate::runtime::__private::ScopeSource::Header(
             crate::runtime::__private::text("x-tenant"),
         ),
-        missing: crate::runtime::__private::Missing::Refuse(428),
-        on_failure: crate::runtime::__private::OnFailure::Keep,
+        missing: ::core::option::Option::Some(
+            crate::runtime::__private::Missing::Refuse(428),
+        ),
+        on_failure: ::core::option::Option::Some(
+            crate::runtime::__private::OnFailure::Keep,
+        ),
         describe_key: true,
         describe_scope: true,
     };

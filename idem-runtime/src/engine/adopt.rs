@@ -20,27 +20,45 @@ pub(crate) struct Adoptable<T: Send + 'static> {
     future: Option<Pin<Box<dyn Future<Output = T> + Send>>>,
     progress: Arc<Progress>,
     stats: Arc<Stats>,
-    runtime: Handle,
-    span: tracing::Span,
+    /// Known from the first time that it had to wait.
+    whereabouts: Option<(Handle, tracing::Span)>,
     /// Set while the future is being polled: still set on drop, it panicked, and must not be polled again.
     polling: bool,
 }
 
 impl<T: Send + 'static> Adoptable<T> {
-    /// Must be called within a Tokio runtime.
+    /// Must be polled within a Tokio runtime.
     pub(crate) fn new(
         future: impl Future<Output = T> + Send + 'static,
         progress: Arc<Progress>,
         stats: Arc<Stats>,
     ) -> Self {
-        Self {
-            future: Some(Box::pin(future)),
-            progress,
-            stats,
-            runtime: Handle::current(),
-            span: tracing::Span::current(),
-            polling: false,
+        Self { future: Some(Box::pin(future)), progress, stats, whereabouts: None, polling: false }
+    }
+
+    /// As [`poll`](Future::poll). Who gives a `Pending` of it on to others, calls [`remember`](Self::remember) before.
+    pub(crate) fn poll_here(&mut self, context: &mut Context<'_>) -> Poll<T> {
+        let Some(future) = self.future.as_mut() else {
+            // As any finished future: nobody polls one again.
+            return Poll::Pending;
+        };
+        self.polling = true;
+        let poll = future.as_mut().poll(context);
+        self.polling = false;
+        if poll.is_ready() {
+            self.future = None;
         }
+        poll
+    }
+
+    /// Keeps in mind where it is polled: what is dropped may be dropped anywhere.
+    pub(crate) fn remember(&mut self) {
+        self.whereabouts.get_or_insert_with(|| (Handle::current(), tracing::Span::current()));
+    }
+
+    /// Whether it is carried on if it is dropped now.
+    pub(crate) fn is_carried_on(&self) -> bool {
+        self.future.is_some() && !self.polling && self.progress.is_live()
     }
 }
 
@@ -48,16 +66,9 @@ impl<T: Send + 'static> Future for Adoptable<T> {
     type Output = T;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
-        let this = &mut *self;
-        let Some(future) = this.future.as_mut() else {
-            // As any finished future: nobody polls one again.
-            return Poll::Pending;
-        };
-        this.polling = true;
-        let poll = future.as_mut().poll(context);
-        this.polling = false;
-        if poll.is_ready() {
-            this.future = None;
+        let poll = self.poll_here(context);
+        if poll.is_pending() {
+            self.remember();
         }
         poll
     }
@@ -65,21 +76,16 @@ impl<T: Send + 'static> Future for Adoptable<T> {
 
 impl<T: Send + 'static> Drop for Adoptable<T> {
     fn drop(&mut self) {
-        let Some(future) = self.future.take() else { return };
-        if self.polling || !self.progress.is_live() {
+        if !self.is_carried_on() {
             return;
         }
+        let (Some(future), Some((runtime, span))) = (self.future.take(), self.whereabouts.take()) else { return };
         self.progress.adopt();
         self.stats.count(Event::Adopted);
-        tracing::debug!(parent: &self.span, "the caller has gone; the request is carried on to its end");
-        let span = self.span.clone();
-        drop(
-            self.runtime.spawn(
-                async move {
-                    future.await;
-                }
-                .instrument(span),
-            ),
-        );
+        tracing::debug!(parent: &span, "the caller has gone; the request is carried on to its end");
+        let carried_on = async move {
+            future.await;
+        };
+        drop(runtime.spawn(carried_on.instrument(span)));
     }
 }

@@ -45,11 +45,13 @@ impl Engine {
         let (progress, stats) = (Arc::clone(&call.progress), Arc::clone(self.stats()));
         let engine = Arc::clone(self);
         let seen_by_engine = Arc::clone(&shared);
+        let mut work_ended = Some(work_ended);
         let guarded = async move {
-            let wait = || {
+            let wait = poll_fn(|_| {
                 seen_by_engine.may_start.store(true, Ordering::Release);
-                wait_for_the_work(work_ended, Arc::clone(&seen_by_engine))
-            };
+                let work_ended = work_ended.take().map(|ended| wait_for_the_work(ended, Arc::clone(&seen_by_engine)));
+                work_ended.map_or(Poll::Pending, Poll::Ready)
+            });
             engine.execute(call, wait).await
         };
         let mut guarded = Adoptable::new(guarded, progress, stats);

@@ -18,12 +18,13 @@ use crate::store::{Claim, Hold};
 /// What a panic carries.
 pub(super) type Panic = Box<dyn Any + Send>;
 
-/// Polls `work` to its end, and renews `claim` beside it. A panic of the work is caught, so that the claim can be
-/// settled; the work is dropped then and never polled again.
+/// Polls `work` to its end, and renews `claim` beside it if there is a lease. A panic of the work is caught, so that the
+/// claim can be settled; the work is dropped then and never polled again.
 pub(super) async fn run_leased<F: Future>(
     engine: &Arc<Engine>,
     claim: &Claim,
     progress: &Arc<Progress>,
+    leased: bool,
     work: F,
 ) -> Result<F::Output, Panic> {
     let mut work = std::pin::pin!(Some(work));
@@ -32,6 +33,9 @@ pub(super) async fn run_leased<F: Future>(
     poll_fn(move |context| {
         if let Poll::Ready(ended) = poll_caught(work.as_mut(), context) {
             return Poll::Ready(ended);
+        }
+        if !leased {
+            return Poll::Pending;
         }
         let renewal = renewal.get_or_insert_with(|| Box::pin(renew(Arc::clone(engine), *claim, Arc::clone(progress))));
         let Poll::Pending = renewal.as_mut().poll(context) else { unreachable!("renewal has no end of its own") };
@@ -68,7 +72,7 @@ async fn renew(engine: Arc<Engine>, claim: Claim, progress: Arc<Progress>) {
         tokio::time::sleep_until(next).await;
         let sent = Instant::now();
         let limit = engine.limits.store_timeout.min(claim.lease);
-        match engine.within(limit, engine.store.renew(&claim)).await {
+        match engine.asking(limit, engine.store.renew(&claim)).await {
             Ok(Hold::Held) => {
                 engine.stats.count(Event::Renewed);
                 progress.renewed(sent + claim.lease);

@@ -9,7 +9,6 @@
 
 use std::future::{Future, poll_fn};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -24,6 +23,7 @@ use crate::telemetry;
 pub(crate) mod adopt;
 mod in_place;
 mod leased;
+mod mode;
 mod policy;
 pub(crate) mod progress;
 mod seize;
@@ -35,6 +35,7 @@ mod tests;
 pub(crate) mod transaction;
 mod waiters;
 
+use mode::Mode;
 pub(crate) use policy::Policy;
 pub use policy::{InFlight, OnFailure};
 use progress::{Phase, Progress};
@@ -44,6 +45,9 @@ use transaction::Slot;
 use waiters::Waiters;
 
 use crate::store::Outcome;
+
+/// No digest of anything.
+const NOBODYS: RecordKey = RecordKey::from_bytes([0; 32]);
 
 /// Limits of the engine itself, the same for all operations.
 #[derive(Clone, Copy, Debug)]
@@ -117,22 +121,25 @@ pub(crate) enum UnavailableBecause {
 
 pub(crate) struct Engine {
     store: Box<dyn ErasedStore>,
+    /// How long a call of the store takes at the longest, if it says so. Not one of its transactions.
+    longest_call: Option<Duration>,
     limits: Limits,
     stats: Arc<Stats>,
     waiters: Waiters,
     live: TaskTracker,
-    draining: AtomicBool,
+    mode: Mode,
 }
 
 impl Engine {
     pub(crate) fn new(store: Box<dyn ErasedStore>, limits: Limits) -> Self {
         Self {
             stats: Arc::new(Stats::new(store.name())),
+            longest_call: store.longest_call(),
             store,
             limits,
             waiters: Waiters::new(limits.max_waiters),
             live: TaskTracker::new(),
-            draining: AtomicBool::new(false),
+            mode: Mode::default(),
         }
     }
 
@@ -144,23 +151,70 @@ impl Engine {
         &self.stats
     }
 
+    pub(crate) fn stop_claiming(&self) {
+        self.mode.drain();
+    }
+
+    /// How many claims are held, or on their way.
+    pub(crate) fn running(&self) -> usize {
+        self.live.len()
+    }
+
+    /// Whether the store answers.
+    pub(crate) async fn ask_store(&self) -> Result<(), StoreError> {
+        self.within(self.limits.store_timeout, self.store.look_up(NOBODYS)).await.map(drop)
+    }
+
     pub(crate) async fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
+        self.stop_claiming();
         self.live.close();
         self.live.wait().await;
     }
 
-    fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
+    pub(crate) fn is_draining(&self) -> bool {
+        self.mode.is_draining()
     }
 
-    /// Runs `work` once for `call`, or says how it went before.
+    /// Turns the guard off or on, for all that comes from here on.
+    pub(crate) fn bypass(&self, on: bool) {
+        if !self.mode.bypass(on) {
+            return;
+        }
+        let (store, bypassed) = (self.store.name(), self.stats.snapshot().bypassed);
+        match on {
+            true => tracing::error!(store, "idempotency is bypassed: requests run unprotected, and retries run again"),
+            false => {
+                tracing::error!(store, bypassed, "idempotency is not bypassed any more: requests are guarded again")
+            }
+        }
+    }
+
+    pub(crate) fn is_bypassed(&self) -> bool {
+        self.mode.is_bypassed()
+    }
+
+    /// What is asked before a request is identified: whether it runs unprotected, for that is counted and said.
+    pub(crate) fn bypasses(&self) -> bool {
+        self.is_bypassed() && self.note_bypass()
+    }
+
+    #[cold]
+    pub(crate) fn note_bypass(&self) -> bool {
+        self.stats.count(Event::Bypassed);
+        if let Some(requests) = self.mode.to_be_said() {
+            tracing::warn!(requests, "requests run unprotected, because idempotency is bypassed");
+        }
+        true
+    }
+
+    /// Runs the work once for `call`, or says how it went before. `prepared` gives the work; it is awaited only if the work
+    /// is to run, and must not have to wait for anything itself.
     ///
     /// While a claim may be held, `call.progress` is live: whoever owns this future must see it through to its end.
     pub(crate) async fn execute<T, F>(
         self: &Arc<Self>,
         call: Call,
-        work: impl FnOnce() -> F,
+        prepared: impl Future<Output = F>,
     ) -> Result<Answer<T>, Refused>
     where
         F: Future<Output = Finished<T>>,
@@ -178,7 +232,7 @@ impl Engine {
         let asked = seize::Asked { claim: &claim, policy: &policy, progress: &progress, transaction };
         let result = self.seize_or_wait(asked).await;
         let result = match result {
-            Ok(seize::Seized::Held(held)) => self.run(asked, held, work()).await,
+            Ok(seize::Seized::Held(held)) => self.run(asked, held, prepared.await).await,
             Ok(seize::Seized::Completed(record)) => self.replay(record),
             Ok(seize::Seized::Busy) => Err(Refused::InProgress),
             Err(refused) => Err(refused),
@@ -208,10 +262,7 @@ impl Engine {
             tracing::warn!(key = %claim.key, attempt, "the owner of a claim has died; the request runs again");
         }
         progress.hold(progress::Held { record: claim.key, attempt }, held.sent + claim.lease);
-        let ended = match held.leased {
-            true => leased::run_leased(self, claim, progress, work).await,
-            false => leased::run_caught(work).await,
-        };
+        let ended = leased::run_leased(self, claim, progress, held.leased, work).await;
         let (ending, writes, answer) = match ended {
             Ok(Finished { answer, ending, writes }) => (ending, writes, Ok(answer)),
             Err(panic) => {
@@ -223,7 +274,7 @@ impl Engine {
             None => self.settle(claim, &mut held, policy, progress, ending).await,
             Some(slot) => {
                 let left = transaction::Left { held: &mut held, slot, ending, writes };
-                self.settle_transaction(asked, left).await
+                Box::pin(self.settle_transaction(asked, left)).await
             }
         };
         self.waiters.wake(claim.key);
@@ -238,7 +289,7 @@ impl Engine {
         };
         match closed {
             settle::Closed::Ours => Ok(Answer::Executed(answer)),
-            settle::Closed::Lost => self.after_loss(claim).await,
+            settle::Closed::Lost => Box::pin(self.after_loss(claim)).await,
         }
     }
 
@@ -268,7 +319,19 @@ impl Engine {
         }
     }
 
-    /// One store call, with its deadline.
+    /// One store call, with its deadline. One that the store ends early enough needs no timer.
+    async fn asking<T>(
+        &self,
+        limit: Duration,
+        call: impl Future<Output = Result<T, StoreError>>,
+    ) -> Result<T, StoreError> {
+        match self.longest_call {
+            Some(longest) if longest <= limit => call.await,
+            _ => self.within(limit, call).await,
+        }
+    }
+
+    /// A call with its deadline.
     async fn within<T>(
         &self,
         limit: Duration,

@@ -25,13 +25,14 @@ pub(crate) struct Held {
     pub(crate) attempt: u32,
 }
 
-#[derive(Debug)]
-pub(crate) struct Progress {
+/// With something of the caller's own behind it, so that what is shared is one allocation. The engine does not look at that.
+pub(crate) struct Progress<B: ?Sized = dyn Send + Sync> {
     phase: AtomicU8,
     adopted: AtomicBool,
     lost: AtomicBool,
     on_lost: Notify,
     claim: Mutex<ClaimState>,
+    beside: B,
 }
 
 #[derive(Debug, Default)]
@@ -41,17 +42,24 @@ struct ClaimState {
     valid_until: Option<Instant>,
 }
 
-impl Progress {
-    pub(crate) fn new() -> Self {
+impl<B> Progress<B> {
+    pub(crate) fn new(beside: B) -> Self {
         Self {
             phase: AtomicU8::new(Phase::Idle as u8),
             adopted: AtomicBool::new(false),
             lost: AtomicBool::new(false),
             on_lost: Notify::new(),
             claim: Mutex::default(),
+            beside,
         }
     }
 
+    pub(crate) const fn beside(&self) -> &B {
+        &self.beside
+    }
+}
+
+impl<B: ?Sized> Progress<B> {
     pub(crate) fn enter(&self, phase: Phase) {
         self.phase.store(phase as u8, Ordering::Release);
     }

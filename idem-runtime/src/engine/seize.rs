@@ -11,7 +11,7 @@ use super::progress::{Phase, Progress};
 use super::stats::Tally;
 use super::transaction::Slot;
 use super::{Engine, Refused, UnavailableBecause, may_start};
-use crate::store::{Claim, ClaimOutcome, Entry, OwnerToken, Record, StoreError};
+use crate::store::{Claim, ClaimOutcome, Entry, Holder, Record, StoreError};
 
 /// A claim is sent this often before the store counts as unreachable.
 const CLAIM_TRIES: u32 = 3;
@@ -52,8 +52,11 @@ pub(super) struct Asked<'a> {
 impl Engine {
     pub(super) async fn seize_or_wait(self: &Arc<Self>, asked: Asked<'_>) -> Result<Seized, Refused> {
         match (self.seize(asked).await?, asked.policy.in_flight) {
-            // Who was adopted has nobody to wait for.
-            (Seized::Busy, InFlight::Wait(limit)) if !asked.progress.is_adopted() => self.wait(asked, limit).await,
+            // Who was adopted has nobody to wait for. What is rarely awaited is boxed, here and below: a future is as large
+            // as the largest it can await, and every request pays for that by the byte.
+            (Seized::Busy, InFlight::Wait(limit)) if !asked.progress.is_adopted() => {
+                Box::pin(self.wait(asked, limit)).await
+            }
             (seized, _) => Ok(seized),
         }
     }
@@ -88,23 +91,17 @@ impl Engine {
 
     async fn seize(self: &Arc<Self>, asked: Asked<'_>) -> Result<Seized, Refused> {
         asked.progress.enter(Phase::Live);
-        let result = self.seize_live(asked).await;
+        // Taken before looking whether we are draining: a drain that starts in between waits for this one.
+        let live = self.live.token();
+        let result = match asked.transaction {
+            _ if self.is_draining() => Box::pin(self.look_only(asked.claim)).await,
+            None => self.seize_lease(asked, live).await,
+            Some(slot) => Box::pin(self.open(asked, slot, live)).await,
+        };
         if !matches!(result, Ok(Seized::Held(_))) {
             asked.progress.enter(Phase::Idle);
         }
         result
-    }
-
-    async fn seize_live(self: &Arc<Self>, asked: Asked<'_>) -> Result<Seized, Refused> {
-        // Taken before looking whether we are draining: a drain that starts in between waits for this one.
-        let live = self.live.token();
-        if self.is_draining() {
-            return self.look_only(asked.claim).await;
-        }
-        match asked.transaction {
-            None => self.seize_lease(asked, live).await,
-            Some(slot) => self.open(asked, slot, live).await,
-        }
     }
 
     pub(super) async fn seize_lease(
@@ -112,50 +109,86 @@ impl Engine {
         asked: Asked<'_>,
         live: TaskTrackerToken,
     ) -> Result<Seized, Refused> {
+        let claim = asked.claim;
+        let sent = Instant::now();
+        let answer = self.trying(self.longest_call, || self.store.claim(claim)).await;
+        match self.answered(claim, answer)? {
+            ClaimOutcome::Abandoned(holder) => Box::pin(self.take_over(asked, live, holder)).await,
+            outcome => self.judge(claim, sent, live, outcome),
+        }
+    }
+
+    async fn take_over(
+        self: &Arc<Self>,
+        asked: Asked<'_>,
+        live: TaskTrackerToken,
+        mut holder: Holder,
+    ) -> Result<Seized, Refused> {
         let Asked { claim, policy, .. } = asked;
-        let mut sent = Instant::now();
-        let mut outcome = self.claim(claim).await?;
         for _ in 0..TAKE_OVER_TRIES {
-            match outcome {
-                ClaimOutcome::Claimed { attempt } if may_start(sent, claim.lease) => {
-                    return Ok(Seized::Held(HeldClaim {
-                        attempt,
-                        sent,
-                        leased: true,
-                        precedes_transaction: false,
-                        tally: Tally::claimed(&self.stats, attempt),
-                        _live: live,
-                    }));
-                }
-                ClaimOutcome::Claimed { attempt } => {
-                    self.give_back_later(*claim, Some(Tally::claimed(&self.stats, attempt)));
-                    return Err(Refused::Unavailable(UnavailableBecause::LateClaim));
-                }
-                // The fingerprint is judged first, whatever the state: another request is told so.
-                ClaimOutcome::Completed(record) => {
-                    return same(record.fingerprint == claim.fingerprint, Seized::Completed(record));
-                }
-                ClaimOutcome::InFlight(holder) => {
-                    return same(holder.fingerprint == claim.fingerprint, Seized::Busy);
-                }
-                ClaimOutcome::Abandoned(holder) => {
-                    if holder.fingerprint != claim.fingerprint {
-                        return Err(Refused::KeyReused);
-                    }
-                    if policy.on_failure == OnFailure::Keep {
-                        return Err(Refused::OutcomeUnknown);
-                    }
-                    sent = Instant::now();
-                    outcome = self.take_over(claim, holder.owner).await?;
-                }
+            if holder.fingerprint != claim.fingerprint {
+                return Err(Refused::KeyReused);
+            }
+            if policy.on_failure == OnFailure::Keep {
+                return Err(Refused::OutcomeUnknown);
+            }
+            let sent = Instant::now();
+            let answer = self.trying(self.longest_call, || self.store.take_over(claim, holder.owner)).await;
+            match self.answered(claim, answer)? {
+                ClaimOutcome::Abandoned(other) => holder = other,
+                outcome => return self.judge(claim, sent, live, outcome),
             }
         }
         Err(Refused::Unavailable(UnavailableBecause::Contended))
     }
 
+    /// What the store's answer to a claim means that was sent at `sent`. The fingerprint is judged first, whatever the
+    /// state: another request is told so.
+    fn judge(
+        self: &Arc<Self>,
+        claim: &Claim,
+        sent: Instant,
+        live: TaskTrackerToken,
+        outcome: ClaimOutcome,
+    ) -> Result<Seized, Refused> {
+        match outcome {
+            ClaimOutcome::Claimed { attempt } if may_start(sent, claim.lease) => Ok(Seized::Held(HeldClaim {
+                attempt,
+                sent,
+                leased: true,
+                precedes_transaction: false,
+                tally: Tally::claimed(&self.stats, attempt),
+                _live: live,
+            })),
+            ClaimOutcome::Claimed { attempt } => {
+                self.give_back_later(*claim, Some(Tally::claimed(&self.stats, attempt)));
+                Err(Refused::Unavailable(UnavailableBecause::LateClaim))
+            }
+            ClaimOutcome::Completed(record) => same(record.fingerprint == claim.fingerprint, Seized::Completed(record)),
+            ClaimOutcome::InFlight(holder) => same(holder.fingerprint == claim.fingerprint, Seized::Busy),
+            ClaimOutcome::Abandoned(holder) if holder.fingerprint != claim.fingerprint => Err(Refused::KeyReused),
+            ClaimOutcome::Abandoned(_) => Err(Refused::Unavailable(UnavailableBecause::Contended)),
+        }
+    }
+
+    /// The store's answer to a claim; where there was none, the claim is given back.
+    fn answered(
+        self: &Arc<Self>,
+        claim: &Claim,
+        answer: Result<ClaimOutcome, StoreError>,
+    ) -> Result<ClaimOutcome, Refused> {
+        answer.map_err(|error| {
+            if error.is_transient() {
+                // It may have been applied all the same, or may still be: nobody would run under it.
+                self.give_back_later(*claim, None);
+            }
+            Refused::store(error)
+        })
+    }
+
     /// While draining, what is finished is still replayed, but nothing is claimed.
     async fn look_only(&self, claim: &Claim) -> Result<Seized, Refused> {
-        match self.within(self.limits.store_timeout, self.store.look_up(claim.key)).await {
+        match self.asking(self.limits.store_timeout, self.store.look_up(claim.key)).await {
             Ok(Some(Entry::Completed(record))) => {
                 same(record.fingerprint == claim.fingerprint, Seized::Completed(record))
             }
@@ -167,39 +200,30 @@ impl Engine {
         }
     }
 
-    async fn claim(self: &Arc<Self>, claim: &Claim) -> Result<ClaimOutcome, Refused> {
-        self.ask(claim, None).await
-    }
-
-    async fn take_over(self: &Arc<Self>, claim: &Claim, from: OwnerToken) -> Result<ClaimOutcome, Refused> {
-        self.ask(claim, Some(from)).await
-    }
-
-    /// Sends a claim, again if its answer was lost: the store recognises the token.
-    async fn ask(self: &Arc<Self>, claim: &Claim, from: Option<OwnerToken>) -> Result<ClaimOutcome, Refused> {
-        let answer = match from {
-            Some(owner) => self.trying(|| self.store.take_over(claim, owner)).await,
-            None => self.trying(|| self.store.claim(claim)).await,
-        };
-        answer.map_err(|error| {
-            if error.is_transient() {
-                // It may have been applied all the same, or may still be: nobody would run under it.
-                self.give_back_later(*claim, None);
-            }
-            Refused::store(error)
-        })
-    }
-
-    /// Makes a call, a few times if need be, within the deadline of one.
-    pub(super) async fn trying<T, F>(&self, call: impl Fn() -> F) -> Result<T, StoreError>
+    /// Makes a call, a few times if need be, within the deadline of one. It takes `longest` at the longest, if that is
+    /// known.
+    pub(super) async fn trying<T, F>(&self, longest: Option<Duration>, call: impl Fn() -> F) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {
+        let (mut limit, mut first) = (self.limits.store_timeout, None);
+        if longest.is_some_and(|longest| longest <= limit) {
+            let began = Instant::now();
+            first = match call().await {
+                Err(error) if error.is_transient() => Some(Err(error)),
+                answer => return answer,
+            };
+            limit = limit.saturating_sub(began.elapsed());
+        }
         let mut last_error = None;
         let tries = async {
             let mut pause = CLAIM_PAUSE;
             for left in (0..CLAIM_TRIES).rev() {
-                match call().await {
+                let answer = match first.take() {
+                    Some(answer) => answer,
+                    None => call().await,
+                };
+                match answer {
                     Err(error) if error.is_transient() && left > 0 => last_error = Some(error),
                     answer => return answer,
                 }
@@ -208,10 +232,9 @@ impl Engine {
             }
             unreachable!("the last try returns")
         };
-        let limit = self.limits.store_timeout;
         match super::in_time(limit, tries).await {
             Some(answer) => answer,
-            None => Err(last_error.unwrap_or(StoreError::TimedOut(limit))),
+            None => Err(last_error.unwrap_or(StoreError::TimedOut(self.limits.store_timeout))),
         }
     }
 }

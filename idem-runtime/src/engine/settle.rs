@@ -62,26 +62,48 @@ impl Engine {
         claim: &Claim,
         held: &mut HeldClaim,
         valid_until: Instant,
+        outcome: Outcome,
+    ) -> Closed {
+        match self.record(claim, held.attempt, valid_until, &outcome).await {
+            Ok(Hold::Held) => {
+                held.tally.recorded(outcome.len());
+                Closed::Ours
+            }
+            Ok(Hold::Lost) => Closed::Lost,
+            Err(error) => Box::pin(self.complete_again(claim, held, valid_until, outcome, error)).await,
+        }
+    }
+
+    async fn record(
+        &self,
+        claim: &Claim,
+        attempt: u32,
+        valid_until: Instant,
+        outcome: &Outcome,
+    ) -> Result<Hold, StoreError> {
+        self.asking(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
+    }
+
+    async fn complete_again(
+        &self,
+        claim: &Claim,
+        held: &mut HeldClaim,
+        valid_until: Instant,
         mut outcome: Outcome,
+        first: StoreError,
     ) -> Closed {
         let attempt = held.attempt;
-        let record = async |outcome: &Outcome| {
-            self.within(self.deadline(valid_until), self.store.complete(claim, attempt, outcome)).await
-        };
+        let mut recorded = Err(first);
         let mut pause = FIRST_PAUSE;
         loop {
-            let recorded = match record(&outcome).await {
-                Err(StoreError::Full) if outcome != Settled::not_kept() => {
-                    tracing::warn!(key = %claim.key, "the store has no room for an answer; only that it was given is kept");
-                    let tombstone = Settled::not_kept();
-                    let recorded = record(&tombstone).await;
-                    if matches!(recorded, Ok(Hold::Held)) {
-                        outcome = tombstone;
-                    }
-                    recorded
+            if matches!(recorded, Err(StoreError::Full)) && outcome != Settled::not_kept() {
+                tracing::warn!(key = %claim.key, "the store has no room for an answer; only that it was given is kept");
+                let tombstone = Settled::not_kept();
+                recorded = self.record(claim, attempt, valid_until, &tombstone).await;
+                if matches!(recorded, Ok(Hold::Held)) {
+                    outcome = tombstone;
                 }
-                recorded => recorded,
-            };
+            }
             match recorded {
                 Ok(Hold::Held) => {
                     held.tally.recorded(outcome.len());
@@ -105,13 +127,14 @@ impl Engine {
             }
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LONGEST_PAUSE);
+            recorded = self.record(claim, attempt, valid_until, &outcome).await;
         }
     }
 
     /// Releases the claim. If the store does not answer, the caller need not wait for it: the release goes on behind,
     /// and at the worst the lease ends.
     async fn release(self: &Arc<Self>, claim: &Claim, tally: &mut Tally, valid_until: Instant) -> Closed {
-        match self.within(self.deadline(valid_until), self.store.release(claim)).await {
+        match self.asking(self.deadline(valid_until), self.store.release(claim)).await {
             Ok(Hold::Held) => {
                 tally.released();
                 Closed::Ours
@@ -135,7 +158,7 @@ impl Engine {
         drop(tokio::spawn(self.live.track_future(async move {
             let mut pause = FIRST_PAUSE;
             for _ in 0..GIVE_BACK_TRIES {
-                if let Ok(hold) = engine.within(engine.limits.store_timeout, engine.store.release(&claim)).await {
+                if let Ok(hold) = engine.asking(engine.limits.store_timeout, engine.store.release(&claim)).await {
                     if hold == Hold::Held {
                         tally.unwrap_or_else(|| Tally::claimed(&engine.stats, 1)).released();
                         engine.waiters.wake(claim.key);
@@ -152,7 +175,7 @@ impl Engine {
     /// An owner that lost its claim answers with what was recorded instead, never with its own answer: two clients
     /// would see two answers to one request.
     pub(super) async fn after_loss<T>(&self, claim: &Claim) -> Result<Answer<T>, Refused> {
-        match self.within(self.limits.store_timeout, self.store.look_up(claim.key)).await {
+        match self.asking(self.limits.store_timeout, self.store.look_up(claim.key)).await {
             Ok(Some(Entry::Completed(record))) if record.fingerprint == claim.fingerprint => self.replay(record),
             Ok(_) => Err(Refused::Unavailable(UnavailableBecause::ClaimLost)),
             Err(error) => Err(Refused::store(error)),

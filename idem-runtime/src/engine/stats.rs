@@ -44,6 +44,8 @@ macro_rules! stats {
 stats! {
     /// Requests without a key that ran unprotected.
     Unprotected => unprotected,
+    /// Requests and calls that ran unprotected because of [`bypass`](crate::Idempotency::bypass).
+    Bypassed => bypassed,
     /// Claims granted, of which each ends in one way: `recorded`, `released` or `expired`.
     Claimed => claimed,
     /// Handlers started under a claim, first attempts and later ones.

@@ -127,7 +127,7 @@ impl Bench {
     }
 
     async fn call(&self, work: impl Future<Output = Ending>) -> Result<Answer<&'static str>, Refused> {
-        self.call_with(Arc::new(Progress::new()), work).await
+        self.call_with(Arc::new(Progress::new(())), work).await
     }
 
     async fn call_with(
@@ -137,11 +137,11 @@ impl Bench {
     ) -> Result<Answer<&'static str>, Refused> {
         let fingerprint = Fingerprint::from_bytes([2; 32]);
         let call = Call { key: KEY, fingerprint, policy: self.policy, progress, transaction: None };
-        let work = || async {
+        let work = async {
             self.runs.fetch_add(1, Ordering::SeqCst);
             Finished { ending: work.await, answer: "ran", writes: Writes::Keep }
         };
-        self.engine.execute(call, work).await
+        self.engine.execute(call, std::future::ready(work)).await
     }
 
     fn runs(&self) -> usize {
@@ -298,7 +298,7 @@ async fn i36_i39_renewal_goes_on_while_the_work_does_and_no_longer() {
 #[tokio::test(start_paused = true)]
 async fn i40_a_lost_claim_is_signalled_to_the_work() {
     let bench = Bench::new();
-    let progress = Arc::new(Progress::new());
+    let progress: Arc<Progress> = Arc::new(Progress::new(()));
     let seen = Arc::clone(&progress);
     let work = async {
         let Some(Entry::InFlight(holder)) = bench.entry().await else { panic!("no claim") };

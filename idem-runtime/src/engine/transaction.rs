@@ -122,7 +122,7 @@ impl Engine {
     /// Sends it again if it failed: a transaction whose opening was not answered is never used.
     async fn begin(&self, claim: &Claim, from: Option<OwnerToken>) -> Result<Begun<AnyTransaction>, Refused> {
         let store = self.transactional().map_err(Refused::store)?;
-        self.trying(|| store.begin(claim, from)).await.map_err(Refused::store)
+        self.trying(None, || store.begin(claim, from)).await.map_err(Refused::store)
     }
 
     fn transactional(&self) -> Result<&dyn crate::store::ErasedTransactionalStore, StoreError> {
@@ -245,17 +245,17 @@ impl Engine {
         progress: &Arc<Progress>,
         lease: Duration,
         slot: &Slot,
-        work: impl FnOnce() -> F,
+        work: F,
     ) -> Result<T, Refused>
     where
         F: Future<Output = Finished<T>>,
     {
         let _live = self.live.token();
         let store = self.transactional().map_err(Refused::store)?;
-        let transaction = self.trying(|| store.begin_unguarded(lease)).await.map_err(Refused::store)?;
+        let transaction = self.trying(None, || store.begin_unguarded(lease)).await.map_err(Refused::store)?;
         slot.put(transaction);
         progress.enter(Phase::Live);
-        let ended = leased::run_caught(work()).await;
+        let ended = leased::run_caught(work).await;
         let (writes, answer) = match ended {
             Ok(Finished { ending: Ending::Failed, answer, .. }) => (Writes::Discard, Ok(answer)),
             Ok(Finished { answer, writes, .. }) => (writes, Ok(answer)),

@@ -5,9 +5,12 @@ use http::header::{
     RETRY_AFTER,
 };
 
+/// Marks the answer to a request that ran although its key was not looked at.
+pub(super) const BYPASSED: HeaderName = HeaderName::from_static("idempotency-bypassed");
+
 /// What a script needs of an answer, and may not read unless it is exposed.
 pub(crate) fn exposed(replayed_header: &HeaderName) -> Vec<HeaderName> {
-    vec![replayed_header.clone(), RETRY_AFTER, LOCATION, CONTENT_LOCATION, ETAG, LINK]
+    vec![replayed_header.clone(), BYPASSED, RETRY_AFTER, LOCATION, CONTENT_LOCATION, ETAG, LINK]
 }
 
 /// Takes the permission out of a recorded answer that was given to another origin. A `*` is for everybody.

@@ -2,18 +2,23 @@
 
 use std::convert::Infallible;
 use std::fmt;
+use std::future::{Future, poll_fn};
+use std::pin::Pin;
 use std::sync::{Arc, OnceLock};
+use std::task::Poll;
 
 use axum::extract::FromRequestParts;
+use axum::response::Response;
+use http::Extensions;
 use http::request::Parts;
 use parking_lot::Mutex;
 
-use super::layer::Mark;
+use super::key_text::KeyText;
 use crate::Idempotency;
-use crate::digest::{Digester, Fingerprint, RecordKey};
+use crate::digest::{Fingerprint, RecordKey};
 use crate::engine::progress::Progress;
 use crate::engine::transaction::Slot;
-use crate::engine::{Call, Policy};
+use crate::engine::{Call, Finished, Policy};
 
 /// An extractor: the key under which the handler runs, how many owners there have been, and whether the claim still
 /// holds.
@@ -35,116 +40,184 @@ use crate::engine::{Call, Policy};
 /// ```
 #[derive(Clone)]
 pub struct Execution {
-    shared: Arc<Shared>,
+    shared: Arc<Progress<Beside>>,
 }
 
-struct Shared {
-    progress: Arc<Progress>,
-    key: Mutex<Option<(String, Digester)>>,
+#[derive(Default)]
+struct Beside {
+    /// Set once the key is known, with what makes digests of it.
+    key: OnceLock<(KeyText, Idempotency)>,
+    /// The same of a layer that guards the request, until it stands aside.
+    of_layer: Mutex<Option<Box<(KeyText, Idempotency)>>>,
     /// Set by an extractor that wants the record's own transaction: of which store, and where it expects it.
     transaction: OnceLock<(Idempotency, Arc<Slot>)>,
+    work: Mutex<Demand>,
+}
+
+/// A handler's body, and what is recorded of its answer, with its type erased: everything behind it is compiled once and
+/// not once per handler, which is worth more than the one allocation.
+pub(super) type Work = Pin<Box<dyn Future<Output = Finished<Response>> + Send>>;
+
+/// The work of a request, which is asked for when it is to run: for a replay, it is never made.
+#[derive(Default)]
+enum Demand {
+    #[default]
+    NotYet,
+    Asked,
+    Given(Work),
 }
 
 impl Execution {
     pub(crate) fn new() -> Self {
-        Self {
-            shared: Arc::new(Shared {
-                progress: Arc::new(Progress::new()),
-                key: Mutex::new(None),
-                transaction: OnceLock::new(),
-            }),
-        }
+        Self { shared: Arc::new(Progress::new(Beside::default())) }
+    }
+
+    /// The one that a leading extractor has already taken.
+    pub(super) fn taken(extensions: &Extensions) -> Option<Self> {
+        extensions.get::<Self>().filter(|execution| execution.shared.beside().key.get().is_none()).cloned()
     }
 
     /// The one that a leading extractor has already taken, or a fresh one.
-    pub(super) fn of_request(parts: &mut Parts) -> Self {
-        if let Some(execution) = parts.extensions.get::<Self>()
-            && execution.shared.key.lock().is_none()
-        {
-            return execution.clone();
-        }
-        let execution = Self::new();
-        parts.extensions.insert(execution.clone());
-        execution
+    pub(super) fn of_request(extensions: &mut Extensions) -> Self {
+        Self::taken(extensions).unwrap_or_else(|| {
+            let execution = Self::new();
+            extensions.insert(execution.clone());
+            execution
+        })
     }
 
-    /// Of whatever guards the request that `parts` are of: a layer, or the handler's own annotation.
-    pub(super) fn in_request(parts: &mut Parts) -> Self {
-        match parts.extensions.get::<Mark>().and_then(Mark::execution) {
-            Some(execution) => execution.clone(),
-            None => Self::of_request(parts),
-        }
+    /// The work, from whoever polls this request, or from whoever has left it: both look whether it is asked for.
+    pub(super) async fn work(&self) -> Work {
+        poll_fn(|_| {
+            let mut demand = self.shared.beside().work.lock();
+            match std::mem::replace(&mut *demand, Demand::Asked) {
+                Demand::Given(work) => Poll::Ready(work),
+                Demand::NotYet | Demand::Asked => Poll::Pending,
+            }
+        })
+        .await
     }
 
-    /// Forgets a call whose claim was given back, so that another can run under this execution: a handler may have it in
-    /// hand already.
-    pub(super) fn give_back(&self) {
-        *self.shared.key.lock() = None;
-        self.shared.progress.give_back();
+    /// Lets go of work that was given and is not to run, when what is returned is dropped: it may hold this execution.
+    pub(super) const fn asking(&self) -> Asking<'_> {
+        Asking(self)
+    }
+
+    pub(super) fn asks_for_work(&self) -> bool {
+        matches!(*self.shared.beside().work.lock(), Demand::Asked)
+    }
+
+    pub(super) fn give_work(&self, work: Work) {
+        *self.shared.beside().work.lock() = Demand::Given(work);
     }
 
     /// The call that runs under this execution, which knows the text of its key from here on.
     pub(crate) fn call(
         &self,
-        text: String,
-        digester: &Digester,
+        text: KeyText,
+        idempotency: Idempotency,
         key: RecordKey,
         fingerprint: Fingerprint,
         policy: Policy,
     ) -> Call {
-        *self.shared.key.lock() = Some((text, digester.clone()));
-        let progress = Arc::clone(self.progress());
+        // Once: a request that is guarded anew has an execution of its own.
+        let _ = self.shared.beside().key.set((text, idempotency));
+        let progress = self.progress();
         let transaction = self.transaction().map(|(_, slot)| Arc::clone(slot));
         Call { key, fingerprint, policy, progress, transaction }
+    }
+
+    /// The call of a layer, which can be given back: a handler that has this execution in hand already may turn out to guard
+    /// itself.
+    pub(super) fn call_of_layer(
+        &self,
+        text: KeyText,
+        idempotency: Idempotency,
+        key: RecordKey,
+        fingerprint: Fingerprint,
+        policy: Policy,
+    ) -> Call {
+        *self.shared.beside().of_layer.lock() = Some(Box::new((text, idempotency)));
+        Call { key, fingerprint, policy, progress: self.progress(), transaction: None }
+    }
+
+    /// Forgets the call of a layer, whose claim was given back: another one is to run under this execution.
+    pub(super) fn give_back(&self) {
+        *self.shared.beside().of_layer.lock() = None;
+        self.shared.give_back();
     }
 
     /// Where the transaction will be; `None` if one was asked for before.
     pub(crate) fn ask_for_transaction(&self, idempotency: Idempotency) -> Option<Arc<Slot>> {
         let slot = Arc::<Slot>::default();
-        self.shared.transaction.set((idempotency, Arc::clone(&slot))).ok().map(|()| slot)
+        self.shared.beside().transaction.set((idempotency, Arc::clone(&slot))).ok().map(|()| slot)
     }
 
-    pub(super) fn transaction(&self) -> Option<&(Idempotency, Arc<Slot>)> {
-        self.shared.transaction.get()
+    pub(crate) fn transaction(&self) -> Option<&(Idempotency, Arc<Slot>)> {
+        self.shared.beside().transaction.get()
     }
 
-    pub(super) fn progress(&self) -> &Arc<Progress> {
-        &self.shared.progress
+    /// What guards the request, once that is known, and whether the request has a key.
+    pub(super) fn guard(&self) -> Option<(&Idempotency, bool)> {
+        let beside = self.shared.beside();
+        let by_key = beside.key.get().map(|(_, idempotency)| (idempotency, true));
+        by_key.or_else(|| beside.transaction.get().map(|(idempotency, _)| (idempotency, false)))
+    }
+
+    fn with_key<T>(&self, look: impl FnOnce(&KeyText, &Idempotency) -> T) -> Option<T> {
+        let beside = self.shared.beside();
+        match beside.key.get() {
+            Some((key, idempotency)) => Some(look(key, idempotency)),
+            None => beside.of_layer.lock().as_deref().map(|(key, idempotency)| look(key, idempotency)),
+        }
+    }
+
+    pub(crate) fn progress(&self) -> Arc<Progress> {
+        Arc::<Progress<Beside>>::clone(&self.shared)
     }
 
     /// The idempotency key as the client sent it (unquoted), or `None` if the request runs unprotected. It may be
     /// guessable and should not be logged.
     #[must_use]
     pub fn key(&self) -> Option<String> {
-        self.shared.key.lock().as_ref().map(|(key, _)| key.clone())
+        self.with_key(|key, _| key.as_str().to_owned())
     }
 
     /// How many owners there have been, this one included: 1 unless an earlier owner died. 1 as well for a request that
     /// runs unprotected.
     #[must_use]
     pub fn attempt(&self) -> u32 {
-        self.shared.progress.held().map_or(1, |held| held.attempt)
+        self.shared.held().map_or(1, |held| held.attempt)
     }
 
     /// A key for a call that the handler makes itself: 32 hexadecimal digits, the same for every attempt of this
     /// request, and another one for every `purpose`. `None` if the request runs unprotected.
     #[must_use]
     pub fn derive_key(&self, purpose: &str) -> Option<String> {
-        let held = self.shared.progress.held()?;
-        let key = self.shared.key.lock();
-        key.as_ref().map(|(_, digester)| digester.derived_key(held.record, purpose))
+        let held = self.shared.held()?;
+        self.with_key(|_, idempotency| idempotency.digester().derived_key(held.record, purpose))
     }
 
     /// Whether the claim is lost: another owner may be running the same request. Nothing that this handler answers will
     /// be given to a client. Not a fence: the claim can be lost between this look and the next effect.
     #[must_use]
     pub fn is_claim_lost(&self) -> bool {
-        self.shared.progress.is_lost()
+        self.shared.is_lost()
     }
 
     /// Ends when the claim is lost; for a `tokio::select!` round effects that had better be given up then.
     pub async fn claim_lost(&self) {
-        self.shared.progress.lost().await;
+        self.shared.lost().await;
+    }
+}
+
+pub(super) struct Asking<'a>(&'a Execution);
+
+impl Drop for Asking<'_> {
+    fn drop(&mut self) {
+        let left = std::mem::take(&mut *self.0.shared.beside().work.lock());
+        // Not under the lock: it is the user's.
+        drop(left);
     }
 }
 
@@ -158,6 +231,6 @@ impl<S: Sync> FromRequestParts<S> for Execution {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
-        Ok(Self::in_request(parts))
+        Ok(Self::of_request(&mut parts.extensions))
     }
 }

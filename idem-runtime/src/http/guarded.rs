@@ -1,5 +1,7 @@
 //! The last argument of an annotated handler.
 
+use std::future::Future;
+use std::marker::PhantomData;
 use std::sync::Arc;
 
 use axum::RequestExt as _;
@@ -7,32 +9,64 @@ use axum::body::Body;
 use axum::extract::{FromRef, FromRequest, FromRequestParts as _, MatchedPath, OriginalUri, RawPathParams};
 use axum::response::{IntoResponse as _, Response};
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Uri, request};
+use http::header::ORIGIN;
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
 use http_body_util::BodyExt as _;
 
 use super::execution::Execution;
-use super::layer::make_way;
+use super::layer::{Mark, make_way};
 use super::state::RouterStateProvidesIdempotency;
+use super::wanted::{IdempotencyKey, Place, Places, Wanted};
 use crate::Idempotency;
 
-/// The argument `E`, and what a claim needs to know of its request.
-pub struct Guarded<E> {
+/// The argument `E`, and what a claim needs to know of its request, which `W` says.
+pub struct Guarded<E, W = IdempotencyKey> {
     value: E,
     request: Request,
+    wanted: PhantomData<fn() -> W>,
 }
 
 /// What a claim needs to know of a request.
 pub struct Request {
     pub(super) idempotency: Idempotency,
-    pub(super) execution: Execution,
+    /// There is always one if the request may have a key.
+    pub(super) execution: Option<Execution>,
     pub(super) method: Method,
+    pub(super) matched_path: Option<MatchedPath>,
+    /// `None` if the request has no key where one is looked for in a header.
+    pub(super) keyed: Option<Box<Keyed>>,
+}
+
+/// What a claim needs to know of a request that may have a key.
+pub(super) struct Keyed {
     /// As the client sent it, also below `nest`.
     pub(super) uri: Uri,
-    pub(super) matched_path: Option<MatchedPath>,
-    /// Decoded; empty for a route without parameters.
+    /// Decoded; empty where the key is elsewhere.
     pub(super) path_params: Vec<(Arc<str>, Arc<str>)>,
-    pub(super) headers: HeaderMap,
+    pub(super) key: Field,
+    pub(super) scope: Field,
+    pub(super) origin: Option<HeaderValue>,
     pub(super) body: Bytes,
+}
+
+/// A header field that must not be sent more than once.
+#[derive(Default)]
+pub(super) enum Field {
+    #[default]
+    None,
+    One(HeaderValue),
+    Many,
+}
+
+impl Field {
+    fn of(headers: &HeaderMap, name: &HeaderName) -> Self {
+        let mut values = headers.get_all(name).iter();
+        match (values.next(), values.next()) {
+            (None, _) => Self::None,
+            (Some(value), None) => Self::One(value.clone()),
+            (Some(_), Some(_)) => Self::Many,
+        }
+    }
 }
 
 impl std::fmt::Debug for Request {
@@ -41,64 +75,158 @@ impl std::fmt::Debug for Request {
     }
 }
 
-impl<E> std::fmt::Debug for Guarded<E> {
+impl<E, W> std::fmt::Debug for Guarded<E, W> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Guarded(..)")
     }
 }
 
 /// Takes a guarded argument apart.
-pub fn open<E>(guarded: Guarded<E>) -> (Request, E) {
+pub fn open<E, W>(guarded: Guarded<E, W>) -> (Request, E) {
     (guarded.request, guarded.value)
 }
 
-impl<S, M, E> FromRequest<S, RouterStateProvidesIdempotency<M>> for Guarded<E>
+impl<S, M, E, W> FromRequest<S, RouterStateProvidesIdempotency<M>> for Guarded<E, W>
 where
     S: Send + Sync,
     E: FromRequest<S, M>,
+    W: Wanted,
     Idempotency: FromRef<S>,
 {
     type Rejection = Response;
 
-    async fn from_request(mut request: axum::extract::Request, state: &S) -> Result<Self, Response> {
-        make_way(request.extensions_mut()).await;
-        let (request, inner) = buffer(request, Idempotency::from_ref(state)).await?;
-        match E::from_request(inner, state).await {
-            Ok(value) => Ok(Self { value, request }),
-            Err(rejection) => Err(rejection.into_response()),
+    // What the future has in it while it waits is paid for by the byte, so what it waits for works on it where it is.
+    fn from_request(request: axum::extract::Request, state: &S) -> impl Future<Output = Result<Self, Response>> + Send {
+        let mut kept = Kept::of(request, Idempotency::from_ref(state), W::places(), sees_extensions::<E>());
+        async move {
+            if let Some(mark) = kept.mark.take() {
+                Box::pin(make_way(mark, kept.request.matched_path.as_ref())).await;
+            }
+            if kept.is_read_first {
+                match whole(kept.body()).await {
+                    Ok(body) => kept.read(body),
+                    Err(error) => return Err(Box::pin(axum_rejection(error)).await),
+                }
+            }
+            if kept.wants_path_params {
+                Box::pin(kept.find_path_params()).await;
+            }
+            match E::from_request(kept.inner(), state).await {
+                Ok(value) => Ok(Self { value, request: kept.request, wanted: PhantomData }),
+                Err(rejection) => Err(rejection.into_response()),
+            }
         }
     }
 }
 
-/// Reads the body to its end, and gives what a claim needs beside the request as the handler's own extractor gets it.
-pub(super) async fn buffer(
+/// Whether an extractor can see what a request carries beside its head and its body. Where it cannot, nothing is put there
+/// for it. Only what this knows for sure counts: if the compiler ever calls these types by other names, it is said of them,
+/// too, that they can.
+fn sees_extensions<E>() -> bool {
+    let name = std::any::type_name::<E>();
+    !(matches!(name, "()" | "bytes::bytes::Bytes" | "alloc::string::String") || name.starts_with("axum::json::Json<"))
+}
+
+/// A request before its last argument is extracted.
+struct Kept {
+    request: Request,
+    /// For the handler's own extractor.
+    inner: axum::extract::Request,
+    /// A request without a key is not: nobody looks at its body but the handler.
+    is_read_first: bool,
+    wants_path_params: bool,
+    /// Of a layer that this request has come through.
+    mark: Option<Mark>,
+}
+
+impl Kept {
+    /// Takes out of a request what a claim needs beside the body.
+    fn of(mut inner: axum::extract::Request, idempotency: Idempotency, places: Places, sees_extensions: bool) -> Self {
+        let mark = inner.extensions_mut().remove::<Mark>();
+        let execution = match Execution::taken(inner.extensions()) {
+            None if sees_extensions => Some(Execution::of_request(inner.extensions_mut())),
+            taken => taken,
+        };
+        let matched_path = inner.extensions().get::<MatchedPath>().cloned();
+        let mut request = Request { idempotency, execution, method: inner.method().clone(), matched_path, keyed: None };
+        let key = match &places.key {
+            Place::Header(name) => match Field::of(inner.headers(), name) {
+                Field::None => return Self { request, inner, is_read_first: false, wants_path_params: false, mark },
+                field => field,
+            },
+            Place::PathParameter | Place::Elsewhere => Field::None,
+        };
+        request.execution.get_or_insert_with(Execution::new);
+        let original = inner.extensions().get::<OriginalUri>();
+        request.keyed = Some(Box::new(Keyed {
+            uri: original.map_or_else(|| inner.uri().clone(), |OriginalUri(uri)| uri.clone()),
+            path_params: Vec::new(),
+            key,
+            scope: places.scope.map_or(Field::None, |name| Field::of(inner.headers(), &name)),
+            origin: inner.headers().get(ORIGIN).cloned(),
+            body: Bytes::new(),
+        }));
+        // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
+        let inner = inner.with_limited_body();
+        Self {
+            request,
+            inner,
+            is_read_first: true,
+            wants_path_params: matches!(places.key, Place::PathParameter),
+            mark,
+        }
+    }
+
+    fn body(&mut self) -> &mut Body {
+        self.inner.body_mut()
+    }
+
+    fn read(&mut self, body: Bytes) {
+        if let Some(keyed) = &mut self.request.keyed {
+            keyed.body = body.clone();
+        }
+        *self.inner.body_mut() = Body::from(body);
+    }
+
+    async fn find_path_params(&mut self) {
+        let (mut parts, body) = self.inner().into_parts();
+        if let Some(keyed) = &mut self.request.keyed {
+            keyed.path_params = path_params(&mut parts).await;
+        }
+        self.inner = axum::extract::Request::from_parts(parts, body);
+    }
+
+    fn inner(&mut self) -> axum::extract::Request {
+        std::mem::take(&mut self.inner)
+    }
+}
+
+/// What a layer's claim needs of a request, whose body is read; and the request for whatever is behind it.
+pub(super) async fn keep(
     request: axum::extract::Request,
     idempotency: Idempotency,
+    places: Places,
 ) -> Result<(Request, axum::extract::Request), Response> {
-    // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
-    let (mut parts, body) = request.with_limited_body().into_parts();
-    let body = match whole(body).await {
-        Ok(body) => body,
-        Err(error) => return Err(axum_rejection(error).await),
-    };
-    let execution = Execution::of_request(&mut parts);
-    // The store whose transaction the handler takes is the one that keeps its record.
-    let idempotency = execution.transaction().map_or(idempotency, |(idempotency, _)| idempotency.clone());
-    let request = Request {
-        idempotency,
-        execution,
-        method: parts.method.clone(),
-        uri: parts.extensions.get::<OriginalUri>().map_or_else(|| parts.uri.clone(), |OriginalUri(uri)| uri.clone()),
-        matched_path: parts.extensions.get::<MatchedPath>().cloned(),
-        path_params: path_params(&mut parts).await,
-        headers: parts.headers.clone(),
-        body: body.clone(),
-    };
-    Ok((request, axum::extract::Request::from_parts(parts, Body::from(body))))
+    let mut kept = Kept::of(request, idempotency, places, true);
+    if let Some(mark) = kept.mark.take() {
+        // What is nearer to the handler wins, and that is this one.
+        make_way(mark, kept.request.matched_path.as_ref()).await;
+    }
+    if kept.is_read_first {
+        match whole(kept.body()).await {
+            Ok(body) => kept.read(body),
+            Err(error) => return Err(axum_rejection(error).await),
+        }
+    }
+    if kept.wants_path_params {
+        kept.find_path_params().await;
+    }
+    let inner = kept.inner();
+    Ok((kept.request, inner))
 }
 
 /// All data of a body. One frame, as nearly every request has, is kept without a copy.
-async fn whole(mut body: Body) -> Result<Bytes, axum::Error> {
+async fn whole(body: &mut Body) -> Result<Bytes, axum::Error> {
     let mut first = Bytes::new();
     let mut joined = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -141,11 +269,6 @@ impl http_body::Body for BrokenBody {
 }
 
 async fn path_params(parts: &mut request::Parts) -> Vec<(Arc<str>, Arc<str>)> {
-    // Most guarded routes have none, and need not pay for them.
-    let has_params = parts.extensions.get::<MatchedPath>().is_some_and(|path| path.as_str().contains('{'));
-    if !has_params {
-        return Vec::new();
-    }
     match RawPathParams::from_request_parts(parts, &()).await {
         Ok(params) => params.iter().map(|(name, value)| (name.into(), value.into())).collect(),
         // Not UTF-8: no parameter can be found, so a key that is asked of the path is refused.

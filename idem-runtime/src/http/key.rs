@@ -1,30 +1,32 @@
 //! Finds the key and the scope of a request.
 
-use http::HeaderMap;
+use axum::extract::MatchedPath;
 
-use super::guarded::Request;
+use super::guarded::{Field, Keyed};
 use super::key_header;
+use super::key_text::KeyText;
 use super::refusal::{Refusal, RefusalCode};
 use super::route::{KeySource, ScopeSource};
 
 /// The key, or `None` if the request has none.
 pub(super) fn find(
     source: &KeySource,
-    request: &Request,
+    request: &mut Keyed,
+    matched_path: Option<&MatchedPath>,
     from_arguments: Option<String>,
-) -> Result<Option<String>, Refusal> {
+) -> Result<Option<KeyText>, Refusal> {
     match source {
-        KeySource::Header(name) => match single(&request.headers, name) {
-            Single::None => Ok(None),
-            Single::One(value) => {
+        KeySource::Header(name) => match std::mem::take(&mut request.key) {
+            Field::None => Ok(None),
+            Field::One(value) => {
                 key_header::read(value).map(Some).map_err(|why| invalid(&format!("the header `{name}`"), &why))
             }
-            Single::Many => Err(invalid(&format!("the header `{name}`"), "it is sent more than once")),
+            Field::Many => Err(invalid(&format!("the header `{name}`"), "it is sent more than once")),
         },
         KeySource::Path(name) => {
             let Some((_, value)) = request.path_params.iter().find(|(param, _)| &**param == name) else {
                 let why = format!("`key = \"path:{name}\"`, but the route has no path parameter `{name}` in UTF-8");
-                tracing::error!(path = request.matched_path.as_ref().map(|path| path.as_str()), "{why}");
+                tracing::error!(path = matched_path.map(MatchedPath::as_str), "{why}");
                 return Err(Refusal::new(RefusalCode::Misconfigured).detail_text(why));
             };
             checked(&format!("the path parameter `{name}`"), value)
@@ -55,7 +57,7 @@ pub(super) fn find(
         KeySource::Arguments => match from_arguments {
             // Computed by the application, so it may be of any characters and length.
             Some(key) if key.is_empty() => Err(invalid("the key computed from this request", "it is empty")),
-            key => Ok(key),
+            key => Ok(key.map(KeyText::from)),
         },
     }
 }
@@ -63,21 +65,21 @@ pub(super) fn find(
 /// The scope. One that is asked for and not there is refused: a shared one would be somebody else's.
 pub(super) fn find_scope(
     source: &ScopeSource,
-    request: &Request,
+    request: &Keyed,
     from_arguments: Option<String>,
 ) -> Result<Option<String>, Refusal> {
     let missing = |detail: String| Err(Refusal::new(RefusalCode::MissingScope).detail_text(detail));
     match source {
         ScopeSource::None => Ok(None),
-        ScopeSource::Header(name) => match single(&request.headers, name) {
-            Single::One(value) => match value.to_str().map(str::trim) {
+        ScopeSource::Header(name) => match &request.scope {
+            Field::One(value) => match value.to_str().map(str::trim) {
                 Ok(scope) if !scope.is_empty() => Ok(Some(scope.to_owned())),
                 Ok(_) => missing(format!("the header `{name}`, which says whose key it is, is empty")),
                 Err(_) => Err(Refusal::new(RefusalCode::InvalidScope)
                     .detail_text(format!("the header `{name}`, which says whose key it is, is not visible ASCII"))),
             },
-            Single::None => missing(format!("the header `{name}`, which says whose key it is, is missing")),
-            Single::Many => Err(Refusal::new(RefusalCode::InvalidScope)
+            Field::None => missing(format!("the header `{name}`, which says whose key it is, is missing")),
+            Field::Many => Err(Refusal::new(RefusalCode::InvalidScope)
                 .detail_text(format!("the header `{name}`, which says whose key it is, is sent more than once"))),
         },
         ScopeSource::Arguments => match from_arguments {
@@ -87,22 +89,7 @@ pub(super) fn find_scope(
     }
 }
 
-enum Single<'a> {
-    None,
-    One(&'a http::HeaderValue),
-    Many,
-}
-
-fn single<'a>(headers: &'a HeaderMap, name: &str) -> Single<'a> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (None, _) => Single::None,
-        (Some(value), None) => Single::One(value),
-        (Some(_), Some(_)) => Single::Many,
-    }
-}
-
-fn checked(place: &str, value: &str) -> Result<Option<String>, Refusal> {
+fn checked(place: &str, value: &str) -> Result<Option<KeyText>, Refusal> {
     key_header::check(value).map(Some).map_err(|why| invalid(place, &why))
 }
 

@@ -1,15 +1,13 @@
 //! A recorded response, written as the head of an HTTP/1.1 message (RFC 9112 section 2.1) with its body beside it.
 //!
-//! That format has a kept parser, needs no escapes for any header value there can be, keeps order and repeats, is read
-//! without a copy, and an operator can read it as it stands.
+//! That format needs no escapes for any header value there can be, keeps order and repeats, is read without a copy, and an
+//! operator can read it as it stands. It is read here as it was written here and in no other form, so that takes no parser
+//! for what a peer may send: what a name and a value may be, `http` knows.
 
 use axum::body::Body;
 use axum::response::Response;
 use bytes::Bytes;
-use http::header::{
-    AUTHORIZATION, CONNECTION, CONTENT_LENGTH, DATE, SET_COOKIE, TE, TRAILER, TRANSFER_ENCODING, UPGRADE,
-    WWW_AUTHENTICATE,
-};
+use http::header::CONNECTION;
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode, response::Parts};
 
 use crate::engine::settled::Settled;
@@ -51,14 +49,14 @@ pub(super) fn encode(parts: &Parts, body: Bytes, replayed_header: &HeaderName) -
 /// Not recorded: what belongs to one connection or one message (RFC 9110 section 7.6.1, RFC 9112 section 6), is made
 /// anew, or must not be handed out twice.
 fn is_recorded(name: &HeaderName) -> bool {
-    const MADE_ANEW: [HeaderName; 7] = [CONNECTION, TE, TRAILER, TRANSFER_ENCODING, UPGRADE, CONTENT_LENGTH, DATE];
-    const NOT_TWICE: [HeaderName; 3] = [SET_COOKIE, AUTHORIZATION, WWW_AUTHENTICATE];
-    !MADE_ANEW.contains(name)
-        && !NOT_TWICE.contains(name)
-        && name != "keep-alive"
-        && name != "set-cookie2"
-        && name != "authentication-info"
-        && !name.as_str().starts_with("proxy-")
+    let name = name.as_str();
+    let of_one_message = matches!(
+        name,
+        "connection" | "keep-alive" | "te" | "trailer" | "transfer-encoding" | "upgrade" | "content-length" | "date"
+    );
+    let not_twice =
+        matches!(name, "set-cookie" | "set-cookie2" | "authorization" | "www-authenticate" | "authentication-info");
+    !of_one_message && !not_twice && !name.starts_with("proxy-")
 }
 
 /// Fields that `Connection` declares to be of this connection only.
@@ -77,31 +75,72 @@ pub(super) fn decode(head: &Bytes, body: Bytes) -> Result<Response, StoreError> 
     if head.len() > LARGEST_HEAD {
         return Err(StoreError::corrupt("the head of a recorded response is too large"));
     }
-    let mut fields = [httparse::EMPTY_HEADER; MOST_FIELDS];
-    let mut message = httparse::Response::new(&mut fields);
-    match message.parse(head) {
-        Ok(httparse::Status::Complete(length)) if length == head.len() => {}
-        Ok(_) => return Err(StoreError::corrupt("the head of a recorded response does not end where it should")),
-        Err(error) => return Err(StoreError::corrupt(format!("the head of a recorded response: {error}"))),
+    let mut lines = Lines { rest: head };
+    let status = lines
+        .next()
+        .and_then(status)
+        .ok_or_else(|| StoreError::corrupt("a recorded response does not begin with a status that can be replayed"))?;
+    // All lines but the first and the empty one. To count them costs less than to grow on the way.
+    let fields = memchr::memchr_iter(b'\n', lines.rest).count().saturating_sub(1);
+    if fields > MOST_FIELDS {
+        return Err(StoreError::corrupt("a recorded response has too many fields"));
     }
-    let status = message
-        .code
-        .filter(|code| *code >= 200)
-        .and_then(|code| StatusCode::from_u16(code).ok())
-        .ok_or_else(|| StoreError::corrupt("the status of a recorded response is none that can be replayed"))?;
-    let mut headers = HeaderMap::with_capacity(message.headers.len() + 2);
-    for field in message.headers.iter() {
-        let name = HeaderName::from_bytes(field.name.as_bytes());
-        let value = HeaderValue::from_maybe_shared(head.slice_ref(field.value));
-        match (name, value) {
-            (Ok(name), Ok(value)) if is_recorded(&name) => headers.append(name, value),
-            _ => return Err(StoreError::corrupt("a field of a recorded response is none that can be replayed")),
+    let mut headers = HeaderMap::with_capacity(fields + ADDED_LATER);
+    let mut ended = false;
+    for line in lines.by_ref() {
+        if line.is_empty() {
+            ended = true;
+            break;
+        }
+        let Some((name, value)) = field(head, line).filter(|(name, _)| is_recorded(name)) else {
+            return Err(StoreError::corrupt("a field of a recorded response is none that can be replayed"));
         };
+        headers.append(name, value);
+    }
+    if !ended || !lines.rest.is_empty() {
+        return Err(StoreError::corrupt("the head of a recorded response does not end where it should"));
     }
     let mut response = Response::new(Body::from(body));
     *response.status_mut() = status;
     *response.headers_mut() = headers;
     Ok(response)
+}
+
+/// The mark of a replay, `Cache-Control`, `Content-Length`, and one more of a layer.
+const ADDED_LATER: usize = 4;
+
+/// The lines of a head, each ended by CR LF.
+struct Lines<'a> {
+    rest: &'a [u8],
+}
+
+impl<'a> Iterator for Lines<'a> {
+    type Item = &'a [u8];
+
+    fn next(&mut self) -> Option<&'a [u8]> {
+        let end = memchr::memchr(b'\n', self.rest)?;
+        let (line, rest) = (self.rest.get(..end)?, self.rest.get(end + 1..)?);
+        self.rest = rest;
+        line.strip_suffix(b"\r")
+    }
+}
+
+/// The status of `HTTP/1.1 201 Created`.
+fn status(line: &[u8]) -> Option<StatusCode> {
+    let (code, reason) = line.strip_prefix(b"HTTP/1.1 ")?.split_at_checked(3)?;
+    let reason = reason.strip_prefix(b" ")?;
+    let readable = reason.iter().all(|byte| *byte == b' ' || byte.is_ascii_graphic());
+    StatusCode::from_bytes(code).ok().filter(|status| readable && status.as_u16() >= 200)
+}
+
+/// The field of `name: value`, with the value where it is in `head`.
+fn field(head: &Bytes, line: &[u8]) -> Option<(HeaderName, HeaderValue)> {
+    let (name, value) = line.split_at_checked(memchr::memchr(b':', line)?)?;
+    let value = value.strip_prefix(b": ")?;
+    let name = HeaderName::from_bytes(name).ok()?;
+    // It holds no CR and no LF: neither would be a value.
+    let value = HeaderValue::from_maybe_shared(head.slice_ref(value)).ok()?;
+    Some((name, value))
 }
 
 #[cfg(test)]
@@ -173,7 +212,25 @@ mod tests {
             "HTTP/1.1 200 OK\r\nset-cookie: a\r\n\r\n",
             "HTTP/1.1 200 OK\r\nx: a\r\nb\r\n\r\n",
             "HTTP/1.1 200 OK\r\n",
+            "HTTP/1.1 200 OK",
+            "HTTP/1.1 200 OK\n\n",
+            "HTTP/1.1 200\r\n\r\n",
+            "HTTP/1.1 2000 OK\r\n\r\n",
+            "HTTP/1.1 +20 OK\r\n\r\n",
+            "HTTP/1.1 200 O\rK\r\n\r\n",
+            "HTTP/1.0 200 OK\r\n\r\n",
             "HTTP/1.1 200 OK\r\n\r\nmore",
+            "HTTP/1.1 200 OK\r\n\r\nx: a\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nx: a\r\n",
+            "HTTP/1.1 200 OK\r\nx: a\n\r\n",
+            "HTTP/1.1 200 OK\r\nx: a\rset-cookie: b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nx: a\nset-cookie: b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nx: a\0b\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nx : a\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nx:a\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n: a\r\n\r\n",
+            "HTTP/1.1 200 OK\r\nx\r\n\r\n",
+            "HTTP/1.1 200 OK\r\n x: a\r\n\r\n",
             "",
             "garbage",
         ] {
@@ -193,6 +250,11 @@ mod tests {
         };
         assert!(decode(&many(MOST_FIELDS).unwrap(), Bytes::new()).is_ok());
         assert!(many(MOST_FIELDS + 1).is_none());
+        let fields = |n: usize| Bytes::from(format!("HTTP/1.1 200 OK\r\n{}\r\n", "x: v\r\n".repeat(n)));
+        assert!(decode(&fields(MOST_FIELDS), Bytes::new()).is_ok());
+        assert!(decode(&fields(MOST_FIELDS + 1), Bytes::new()).is_err());
+        let long = Bytes::from(format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "v".repeat(LARGEST_HEAD)));
+        assert!(decode(&long, Bytes::new()).is_err());
         assert!(encode_response(Response::builder().header("x", "v".repeat(LARGEST_HEAD)).body(()).unwrap()).is_none());
     }
 
@@ -204,8 +266,7 @@ mod tests {
         ) {
             let mut builder = Response::builder().status(status);
             for (name, value) in fields {
-                // The white space round a value is no part of it (RFC 9110 section 5.5).
-                if let Ok(value) = HeaderValue::from_bytes(value.trim_ascii()) {
+                if let Ok(value) = HeaderValue::from_bytes(&value) {
                     builder = builder.header(name, value);
                 }
             }

@@ -15,6 +15,7 @@ pub mod execution;
 pub mod guarded;
 mod key;
 mod key_header;
+pub(crate) mod key_text;
 pub mod key_value;
 pub mod layer;
 mod message;
@@ -32,6 +33,8 @@ pub mod run;
 #[doc(hidden)]
 pub mod state;
 pub mod transaction;
+#[doc(hidden)]
+pub mod wanted;
 
 pub use state::RouterStateProvidesIdempotency;
 

@@ -12,8 +12,8 @@ use crate::engine::settled::Settled;
 use crate::store::{Outcome, StoreError};
 
 /// The key in a header's value.
-pub fn key(value: &HeaderValue) -> Result<String, String> {
-    key_header::read(value)
+pub fn key(value: &HeaderValue) -> Result<impl Sized, String> {
+    key_header::read(value.clone())
 }
 
 /// The digests of one application.

@@ -14,22 +14,22 @@ use http_body::{Body as _, Frame};
 use http_body_util::BodyExt as _;
 
 use super::message;
-use super::route::{Recorded, Route};
+use super::route::{Recorded, Rules};
 use crate::engine::{Ending, Finished, OnFailure};
 use crate::store::Writes;
 
 /// Decides what is recorded of `response`; gives it back whole.
-pub(super) async fn record(route: &Route, replayed_header: &HeaderName, response: Response) -> Finished<Response> {
+pub(super) async fn record(rules: &Rules, replayed_header: &HeaderName, response: Response) -> Finished<Response> {
     let (parts, body) = response.into_parts();
     let writes = writes(parts.status);
-    if !is_recorded(route, &parts) {
+    if !is_recorded(rules, &parts) {
         return Finished { answer: Response::from_parts(parts, body), ending: Ending::Release, writes };
     }
     if is_event_stream(&parts) {
         // It has no end to wait for.
         return Finished { answer: Response::from_parts(parts, body), ending: Ending::NotKept, writes };
     }
-    let (body, ending) = match collect(body, route.max_response).await {
+    let (body, ending) = match collect(body, rules.max_response).await {
         Collected::Whole(bytes) => {
             let ending = message::encode(&parts, bytes.clone(), replayed_header).map_or(Ending::NotKept, Ending::Keep);
             (Body::from(bytes), ending)
@@ -41,13 +41,13 @@ pub(super) async fn record(route: &Route, replayed_header: &HeaderName, response
 }
 
 /// For a request without a key. Its body is read, as far as it would be recorded, because what makes it may still write.
-pub(super) async fn unrecorded(route: &Route, response: Response) -> Finished<Response> {
+pub(super) async fn unrecorded(rules: &Rules, response: Response) -> Finished<Response> {
     let (parts, body) = response.into_parts();
     let writes = writes(parts.status);
     if is_event_stream(&parts) {
         return Finished { answer: Response::from_parts(parts, body), ending: Ending::Release, writes };
     }
-    let (body, ending) = match collect(body, route.max_response).await {
+    let (body, ending) = match collect(body, rules.max_response).await {
         Collected::Whole(bytes) => (Body::from(bytes), Ending::Release),
         Collected::TooLarge(body) => (body, Ending::Release),
         Collected::Broken(body) => (body, Ending::Failed),
@@ -60,11 +60,11 @@ fn writes(status: StatusCode) -> Writes {
     if status.is_client_error() || status.is_server_error() { Writes::Discard } else { Writes::Keep }
 }
 
-fn is_recorded(route: &Route, parts: &Parts) -> bool {
+fn is_recorded(rules: &Rules, parts: &Parts) -> bool {
     if parts.status.as_u16() >= 500 {
-        return route.on_failure == OnFailure::Keep;
+        return rules.policy.on_failure == OnFailure::Keep;
     }
-    match route.record {
+    match rules.record {
         Recorded::Success => is_success(parts.status),
         Recorded::Final => is_success(parts.status) || is_final_refusal(parts.status),
         Recorded::Chosen(choose) => choose(parts),

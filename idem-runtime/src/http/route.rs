@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use http::response::Parts;
 
+use crate::defaults::{Defaults, Given};
 use crate::engine::{InFlight, OnFailure, Policy};
 
 /// A time of a route.
@@ -21,7 +22,8 @@ pub const fn text(text: &'static str) -> Cow<'static, str> {
     Cow::Borrowed(text)
 }
 
-/// How the requests of one annotated handler are guarded, or of all routes that a layer is around.
+/// How the requests of one annotated handler are guarded, or of all routes that a layer is around. What is `None` is not
+/// written: the application's [`Defaults`] say it.
 #[derive(Debug)]
 pub struct Route {
     /// The operation's name; without one, method and matched route.
@@ -29,31 +31,47 @@ pub struct Route {
     /// How long the recorded response is replayed.
     pub ttl: Duration,
     /// How long a claim outlives the last sign of life of its owner.
-    pub lease: Duration,
+    pub lease: Option<Duration>,
     /// Where the key comes from.
     pub key: KeySource,
     /// Whose key it is.
     pub scope: ScopeSource,
     /// What a request without a key means.
-    pub missing: Missing,
+    pub missing: Option<Missing>,
     /// The status of a replayed success.
     pub replay_status: Option<u16>,
     /// Which answers are recorded.
-    pub record: Recorded,
+    pub record: Option<Recorded>,
     /// What a failure means.
-    pub on_failure: OnFailure,
+    pub on_failure: Option<OnFailure>,
     /// What happens to a duplicate while the first one runs.
-    pub in_flight: InFlight,
+    pub in_flight: Option<InFlight>,
     /// What has to be the same for a retry to count as the same request.
     pub fingerprint: Content,
     /// The largest body that is recorded, in bytes.
-    pub max_response: usize,
+    pub max_response: Option<usize>,
 }
 
 impl Route {
-    pub(crate) const fn policy(&self) -> Policy {
-        Policy { ttl: self.ttl, lease: self.lease, on_failure: self.on_failure, in_flight: self.in_flight }
+    /// How it is treated where an attribute leaves the rest to `defaults`.
+    pub(crate) fn rules(&self, defaults: &Defaults) -> Rules {
+        let Self { ttl, lease, on_failure, in_flight, .. } = *self;
+        Rules {
+            policy: defaults.policy(Given { ttl, lease, on_failure, in_flight }),
+            missing: self.missing.unwrap_or(defaults.of_missing()),
+            record: self.record.unwrap_or(defaults.of_record()),
+            max_response: self.max_response.unwrap_or(defaults.of_max_response()),
+        }
     }
+}
+
+/// How a request of one route is treated, nothing left open.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rules {
+    pub(crate) policy: Policy,
+    pub(crate) missing: Missing,
+    pub(crate) record: Recorded,
+    pub(crate) max_response: usize,
 }
 
 /// The route of a request: one that an attribute describes, or one that an application has made.
@@ -105,7 +123,7 @@ pub enum ScopeSource {
 pub enum Missing {
     /// It runs unprotected.
     Execute,
-    /// It is refused with this status.
+    /// It is refused with this 4xx status.
     Refuse(u16),
 }
 

@@ -8,17 +8,21 @@ use std::task::{Context, Poll};
 
 use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
-use http::header::{CACHE_CONTROL, ORIGIN};
+use http::header::CACHE_CONTROL;
 use http::{HeaderValue, StatusCode};
+use pin_project_lite::pin_project;
 use tracing::Instrument as _;
+use tracing::instrument::Instrumented;
 
-use super::guarded::Request;
+use super::execution::{Execution, Work};
+use super::guarded::{Keyed, Request};
+use super::key_text::KeyText;
 use super::key_value::Arguments;
 use super::refusal::{Refusal, RefusalCode};
-use super::route::{Content, Guard, Missing, Route};
+use super::route::{Content, Guard, Missing, Route, Rules};
 use super::{content, cors, key, message, recording};
 use crate::Idempotency;
-use crate::digest::{Fingerprint, RecordKey};
+use crate::digest::{Digester, Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
 use crate::engine::{Answer, Call, Finished, Refused, UnavailableBecause};
@@ -50,51 +54,55 @@ pub fn run<F: Future>(
     body: F,
     respond: fn(F::Output) -> Response,
 ) -> Run<F> {
-    let start = Start { route: Guard::Static(route), request, arguments };
-    Run { state: State::Ready(Some(Ready { start, respond, body })) }
+    Run {
+        state: match begin(Start { route: Guard::Static(route), request, arguments }) {
+            Begun::Answered(response) => State::Answered { response: Some(response) },
+            Begun::Unguarded(unguarded, seen) => {
+                let span = seen.span();
+                State::Unguarded { body: body.instrument(span), respond, unguarded, seen: Some(seen) }
+            }
+            Begun::Guarded(engines) => {
+                State::Guarded { guarding: Guarding { engines, handlers: Some((body, respond)), pack: None } }
+            }
+        },
+    }
 }
 
-/// The future of a guarded call. A request whose claim may be held is carried to its end when this is dropped.
-///
-/// A type with the body's future in its name, so that what axum asks of a handler's future (`Send`, `'static`) is asked
-/// where the handler is routed.
-pub struct Run<F: Future> {
-    state: State<F>,
+pin_project! {
+    /// The future of a guarded call. A request whose claim may be held is carried to its end when this is dropped.
+    ///
+    /// A type with the body's future in its name, so that what axum asks of a handler's future (`Send`, `'static`) is asked
+    /// where the handler is routed.
+    pub struct Run<F: Future> {
+        #[pin]
+        state: State<F>,
+    }
 }
 
-#[allow(
-    clippy::large_enum_variant,
-    reason = "it moves into its box at the first poll: one more box would only be one more"
-)]
-enum State<F: Future> {
-    Ready(Option<Ready<F>>),
-    Running(Adoptable<Response>),
+pin_project! {
+    #[project = Projected]
+    enum State<F: Future> {
+        /// Without the handler: the request is refused.
+        Answered { response: Option<Response> },
+        Unguarded {
+            #[pin]
+            body: Instrumented<F>,
+            respond: Respond<F>,
+            unguarded: Unguarded,
+            seen: Option<Seen>,
+        },
+        /// The body is never polled in here: it moves into a box of its own first.
+        Guarded { guarding: Guarding<F> },
+    }
 }
 
-struct Ready<F: Future> {
-    start: Start,
-    respond: fn(F::Output) -> Response,
-    body: F,
-}
-
-pub(super) struct Start {
-    pub(super) route: Guard,
-    pub(super) request: Request,
-    pub(super) arguments: Arguments,
-}
-
-/// A handler's body with its type erased: everything behind it is compiled once and not once per handler, which is
-/// worth more than the one allocation.
-pub(super) type Body = Pin<Box<dyn Future<Output = Response> + Send>>;
+type Respond<F> = fn(<F as Future>::Output) -> Response;
 
 impl<F: Future> std::fmt::Debug for Run<F> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Run(..)")
     }
 }
-
-// The body is never polled in here: it moves into a box of its own first.
-impl<F: Future> Unpin for Run<F> {}
 
 impl<F> Future for Run<F>
 where
@@ -103,29 +111,144 @@ where
 {
     type Output = Replayable<F::Output>;
 
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        if let State::Ready(ready) = &mut this.state
-            && let Some(ready) = ready.take()
-        {
-            let Ready { start, respond, body } = ready;
-            this.state = State::Running(adoptable(start, Box::pin(async move { respond(body.await) })));
-        }
-        match &mut this.state {
-            State::Running(running) => {
-                Pin::new(running).poll(context).map(|response| Replayable { response, kind: PhantomData })
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let poll = match self.project().state.project() {
+            Projected::Answered { response } => response.take().map_or(Poll::Pending, Poll::Ready),
+            Projected::Unguarded { body, respond, unguarded, seen } => body.poll(context).map(|answer| {
+                let Some(seen) = seen.take() else { return respond(answer) };
+                let response = seen.span().in_scope(|| respond(answer));
+                seen.end(unguarded.outcome());
+                unguarded.mark(response)
+            }),
+            Projected::Guarded { guarding } => guarding.poll(context),
+        };
+        poll.map(|response| Replayable { response, kind: PhantomData })
+    }
+}
+
+/// A request under its guard. The handler's part is handed over to the engine's when it is to run, and for a replay never.
+struct Guarding<F: Future> {
+    engines: Engines,
+    handlers: Option<(F, Respond<F>)>,
+    /// Known once it is polled, which only what can be packed is.
+    pack: Option<Pack<F>>,
+}
+
+type Pack<F> = fn(F, Respond<F>, Recorder) -> Work;
+
+impl<F> Guarding<F>
+where
+    F: Future + Send + 'static,
+    F::Output: 'static,
+{
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Response> {
+        self.pack = Some(|body, respond, recorder| Box::pin(async move { recorder.record(respond(body.await)).await }));
+        loop {
+            if let Poll::Ready(response) = self.engines.running.poll_here(context) {
+                return Poll::Ready(response);
             }
-            State::Ready(..) => Poll::Pending,
+            if self.handlers.is_none() || !self.engines.execution.asks_for_work() {
+                self.engines.running.remember();
+                return Poll::Pending;
+            }
+            self.hand_over();
         }
     }
 }
 
-fn adoptable(start: Start, body: Body) -> Adoptable<Response> {
-    let progress = Arc::clone(start.request.execution.progress());
-    let stats = Arc::clone(start.request.idempotency.engine().stats());
+impl<F: Future> Guarding<F> {
+    fn hand_over(&mut self) {
+        let (Some((body, respond)), Some(pack)) = (self.handlers.take(), self.pack) else { return };
+        let Engines { rules, execution, .. } = &self.engines;
+        if let Some((idempotency, has_key)) = execution.guard() {
+            let recorder = Recorder { rules: *rules, idempotency: idempotency.clone(), has_key };
+            execution.give_work(pack(body, respond, recorder));
+        }
+    }
+}
+
+impl<F: Future> Drop for Guarding<F> {
+    fn drop(&mut self) {
+        // What is carried on without this one may still come to run.
+        if self.engines.running.is_carried_on() {
+            self.hand_over();
+        }
+    }
+}
+
+/// Decides what is recorded of an answer.
+struct Recorder {
+    rules: Rules,
+    idempotency: Idempotency,
+    has_key: bool,
+}
+
+impl Recorder {
+    async fn record(self, response: Response) -> Finished<Response> {
+        if self.has_key {
+            recording::record(&self.rules, &self.idempotency.face().replayed_header, response).await
+        } else {
+            recording::unrecorded(&self.rules, response).await
+        }
+    }
+}
+
+/// The engine's part of a guarded call, which knows nothing of its handler.
+struct Engines {
+    running: Adoptable<Response>,
+    execution: Execution,
+    rules: Rules,
+}
+
+/// A request, and how it is guarded.
+pub(super) struct Start {
+    pub(super) route: Guard,
+    pub(super) request: Request,
+    pub(super) arguments: Arguments,
+}
+
+/// What becomes of a request, as far as it can be told from itself.
+#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
+enum Begun {
+    Answered(Response),
+    Unguarded(Unguarded, Seen),
+    Guarded(Engines),
+}
+
+fn begin(mut start: Start) -> Begun {
+    if let Some((idempotency, _)) = start.request.execution.as_ref().and_then(Execution::transaction) {
+        // The store whose transaction the handler takes is the one that keeps its record.
+        start.request.idempotency = idempotency.clone();
+    }
     let seen = see(&start);
     let span = seen.span();
-    Adoptable::new(handle(start, body, seen).instrument(span), progress, stats)
+    let idempotency = &start.request.idempotency;
+    let rules = start.route.rules(idempotency.defaults());
+    let stats = Arc::clone(idempotency.engine().stats());
+    let bypassed = idempotency.engine().bypasses();
+    let identified = if bypassed { Ok(None) } else { span.in_scope(|| identify(&mut start, &rules)) };
+    match identified {
+        Ok(Some(ids)) => {
+            let (identified, execution) = ids.of(start, &rules);
+            let progress = execution.progress();
+            let running = guarded(identified, execution.clone(), seen).instrument(span);
+            Begun::Guarded(Engines { running: Adoptable::new(running, progress, stats), execution, rules })
+        }
+        Ok(None) => {
+            let unguarded = if bypassed { Unguarded::Bypassed } else { Unguarded::Keyless };
+            if !bypassed {
+                stats.count(Event::Unprotected);
+            }
+            let Start { request: Request { idempotency, execution, .. }, .. } = start;
+            let Some(execution) = execution.filter(|execution| execution.transaction().is_some()) else {
+                return Begun::Unguarded(unguarded, seen);
+            };
+            let progress = execution.progress();
+            let running = in_transaction(rules, unguarded, idempotency, execution.clone(), seen).instrument(span);
+            Begun::Guarded(Engines { running: Adoptable::new(running, progress, stats), execution, rules })
+        }
+        Err(refusal) => Begun::Answered(span.in_scope(|| refuse(&start.request.idempotency, &seen, &refusal))),
+    }
 }
 
 pub(super) fn see(start: &Start) -> Seen {
@@ -136,29 +259,50 @@ pub(super) fn see(start: &Start) -> Seen {
     Seen::new(operation, engine.store().name(), engine.stats().meters())
 }
 
-async fn handle(start: Start, body: Body, seen: Seen) -> Response {
-    let idempotency = start.request.idempotency.clone();
-    let execution = start.request.execution.clone();
-    let route = start.route.clone();
-    let identified = match identify(start) {
-        Ok(Some(identified)) => identified,
-        Ok(None) => {
-            idempotency.engine().stats().count(Event::Unprotected);
-            let Some((_, slot)) = execution.transaction() else {
-                let response = body.await;
-                seen.end(Outcome::Unprotected);
-                return response;
-            };
-            let work = || async { recording::unrecorded(&route, body.await).await };
-            let answer = idempotency.engine().execute_unguarded(execution.progress(), route.lease, slot, work).await;
-            seen.end(Outcome::Unprotected);
-            return answer.unwrap_or_else(|refused| refuse(&idempotency, &seen, &refusal_of(&refused)));
+async fn guarded(identified: Identified, execution: Execution, seen: Seen) -> Response {
+    let _asking = execution.asking();
+    identified.execute(&seen, execution.work()).await.unwrap_or_else(Instead::into_response)
+}
+
+/// A request whose key nobody looks at, in a transaction of its own.
+async fn in_transaction(
+    rules: Rules,
+    unguarded: Unguarded,
+    idempotency: Idempotency,
+    execution: Execution,
+    seen: Seen,
+) -> Response {
+    let Some((_, slot)) = execution.transaction() else { unreachable!("it is what is asked for") };
+    let _asking = execution.asking();
+    let work = async { execution.work().await.await };
+    let answer = idempotency.engine().execute_unguarded(&execution.progress(), rules.policy.lease, slot, work).await;
+    seen.end(unguarded.outcome());
+    unguarded.mark(answer.unwrap_or_else(|refused| refuse(&idempotency, &seen, &refusal_of(&refused))))
+}
+
+/// Why nobody looks at the key of a request.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Unguarded {
+    /// It has none.
+    Keyless,
+    /// The application has switched the guard off.
+    Bypassed,
+}
+
+impl Unguarded {
+    pub(super) const fn outcome(self) -> Outcome {
+        match self {
+            Self::Keyless => Outcome::Unprotected,
+            Self::Bypassed => Outcome::Bypassed,
         }
-        Err(refusal) => return refuse(&idempotency, &seen, &refusal),
-    };
-    let replayed_header = &idempotency.face().replayed_header;
-    let work = || async { recording::record(&route, replayed_header, body.await).await };
-    identified.execute(&seen, work).await.unwrap_or_else(Instead::into_response)
+    }
+
+    pub(super) fn mark(self, mut response: Response) -> Response {
+        if let Self::Bypassed = self {
+            response.headers_mut().insert(cors::BYPASSED, HeaderValue::from_static("true"));
+        }
+        response
+    }
 }
 
 pub(super) fn refuse(idempotency: &Idempotency, seen: &Seen, refusal: &Refusal) -> Response {
@@ -185,19 +329,19 @@ pub(super) struct Identified {
     route: Guard,
     idempotency: Idempotency,
     origin: Option<HeaderValue>,
-    key: RecordKey,
     call: Call,
 }
 
 impl Identified {
-    /// What `work` comes to, if it runs here and now; or what is answered instead.
-    pub(super) async fn execute<T, F>(self, seen: &Seen, work: impl FnOnce() -> F) -> Result<T, Instead>
+    /// What the work comes to that `prepared` gives, if it runs here and now; or what is answered instead.
+    pub(super) async fn execute<T, F>(self, seen: &Seen, prepared: impl Future<Output = F>) -> Result<T, Instead>
     where
         F: Future<Output = Finished<T>>,
     {
-        let Self { route, idempotency, origin, key, call } = self;
+        let Self { route, idempotency, origin, call } = self;
+        let key = call.key;
         seen.identified(key);
-        let answer = idempotency.engine().execute(call, work).await;
+        let answer = idempotency.engine().execute(call, prepared).await;
         seen.end(Outcome::of(&answer));
         match answer {
             Ok(Answer::Executed(answer)) => Ok(answer),
@@ -218,29 +362,54 @@ impl Identified {
     }
 }
 
-/// Which record this request belongs to, and what it has to match; `None` if it has no key and runs unprotected.
-pub(super) fn identify(start: Start) -> Result<Option<Identified>, Refusal> {
+/// Which record a request belongs to, and what it has to match.
+pub(super) struct Ids {
+    text: KeyText,
+    key: RecordKey,
+    fingerprint: Fingerprint,
+}
+
+impl Ids {
+    /// With these, the request can be called.
+    pub(super) fn of(self, start: Start, rules: &Rules) -> (Identified, Execution) {
+        let Start { route, request: Request { idempotency, execution, keyed, .. }, .. } = start;
+        let execution = execution.unwrap_or_else(Execution::new);
+        let Self { text, key, fingerprint } = self;
+        let call = match &route {
+            Guard::Static(_) => execution.call(text, idempotency.clone(), key, fingerprint, rules.policy),
+            Guard::Shared(_) => execution.call_of_layer(text, idempotency.clone(), key, fingerprint, rules.policy),
+        };
+        let origin = keyed.and_then(|keyed| keyed.origin);
+        (Identified { route, idempotency, origin, call }, execution)
+    }
+}
+
+/// `None` if the request has no key and runs unprotected.
+pub(super) fn identify(start: &mut Start, rules: &Rules) -> Result<Option<Ids>, Refusal> {
     let Start { route, request, arguments } = start;
-    let Some(text) = key::find(&route.key, &request, arguments.key)? else {
-        return match route.missing {
+    let text = match &mut request.keyed {
+        Some(keyed) => key::find(&route.key, keyed, request.matched_path.as_ref(), arguments.key.take())?,
+        None => None,
+    };
+    let (Some(text), Some(keyed)) = (text, &request.keyed) else {
+        return match rules.missing {
             Missing::Execute => Ok(None),
             Missing::Refuse(status) => Err(Refusal::missing_key(&route.key, status)),
         };
     };
-    let scope = key::find_scope(&route.scope, &request, arguments.scope)?;
-    let key = record_key(&route, &request, scope.as_deref(), &text);
-    let fingerprint = fingerprint(&route, &request, key, arguments.fingerprint)?;
-    let Request { idempotency, execution, mut headers, .. } = request;
-    let call = execution.call(text, idempotency.digester(), key, fingerprint, route.policy());
-    Ok(Some(Identified { origin: headers.remove(ORIGIN), route, idempotency, key, call }))
+    let scope = key::find_scope(&route.scope, keyed, arguments.scope.take())?;
+    let key = record_key(route, request, keyed, scope.as_deref(), text.as_str());
+    let digester = request.idempotency.digester();
+    let fingerprint = fingerprint(route, digester, request, keyed, key, arguments.fingerprint.take())?;
+    Ok(Some(Ids { text, key, fingerprint }))
 }
 
 /// The records of a layer are its own. One that does not know yet that an annotated handler is behind it must never find
 /// that handler's, and answer with it before the handler's extractors were asked.
-fn record_key(route: &Guard, request: &Request, scope: Option<&str>, text: &str) -> RecordKey {
+fn record_key(route: &Guard, request: &Request, keyed: &Keyed, scope: Option<&str>, text: &str) -> RecordKey {
     let digester = request.idempotency.digester();
     let method = request.method.as_str();
-    let path = || request.matched_path.as_ref().map_or_else(|| request.uri.path(), MatchedPath::as_str);
+    let path = || request.matched_path.as_ref().map_or_else(|| keyed.uri.path(), MatchedPath::as_str);
     match (route, &route.operation) {
         (Guard::Static(_), Some(operation)) => digester.record_key(&[operation], scope, text),
         (Guard::Static(_), None) => digester.record_key(&[method, path()], scope, text),
@@ -252,16 +421,18 @@ fn record_key(route: &Guard, request: &Request, scope: Option<&str>, text: &str)
 
 fn fingerprint(
     route: &Route,
+    digester: &Digester,
     request: &Request,
+    keyed: &Keyed,
     key: RecordKey,
     from_arguments: Option<Result<Vec<u8>, serde_json::Error>>,
 ) -> Result<Fingerprint, Refusal> {
     let of_json;
     let of_arguments;
     let content: &[u8] = match route.fingerprint {
-        Content::Body => &request.body,
+        Content::Body => &keyed.body,
         Content::Json => {
-            of_json = content::of_json(&request.body);
+            of_json = content::of_json(&keyed.body);
             &of_json
         }
         Content::None => &[],
@@ -279,9 +450,8 @@ fn fingerprint(
         },
     };
     let method = request.method.as_str();
-    let path = request.uri.path();
-    let digester = request.idempotency.digester();
-    Ok(match request.uri.query() {
+    let path = keyed.uri.path();
+    Ok(match keyed.uri.query() {
         Some(query) => digester.fingerprint(key, &[method, path, query], content),
         None => digester.fingerprint(key, &[method, path], content),
     })

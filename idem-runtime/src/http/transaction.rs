@@ -206,7 +206,7 @@ where
 
     async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Response> {
         let idempotency = state.transactions().idempotency;
-        match Execution::in_request(parts).ask_for_transaction(idempotency.clone()) {
+        match Execution::of_request(&mut parts.extensions).ask_for_transaction(idempotency.clone()) {
             Some(slot) => Ok(Self::new(slot)),
             None => {
                 tracing::error!("a handler takes more than one transaction");

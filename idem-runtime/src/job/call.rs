@@ -1,6 +1,7 @@
 //! One call of a job: which one it is, and what has to be the same when it is made again.
 
 use std::fmt;
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -8,6 +9,7 @@ use super::{Job, JobRefusal};
 use crate::engine::Call;
 use crate::http::content;
 use crate::http::execution::Execution;
+use crate::http::key_text::KeyText;
 use crate::http::key_value::KeyValue;
 use crate::{Idempotency, Transaction};
 
@@ -91,8 +93,12 @@ impl JobCall {
         self.job.operation
     }
 
-    pub(super) const fn max_result(&self) -> usize {
-        self.job.max_result
+    pub(super) fn max_result(&self, idempotency: &Idempotency) -> usize {
+        self.job.max_result.unwrap_or(idempotency.defaults().of_max_response())
+    }
+
+    pub(super) fn lease(&self, idempotency: &Idempotency) -> Duration {
+        self.job.policy(idempotency.defaults()).lease
     }
 
     /// The record's own transaction, for work that writes in it.
@@ -121,7 +127,8 @@ impl JobCall {
         // Three parts: a handler's operation has one or two, so the two never meet.
         let record = digester.record_key(&["", "job", job.operation], scope.as_deref(), &key);
         let fingerprint = digester.fingerprint(record, &["job"], content.as_deref().unwrap_or_default());
-        Ok(execution.call(key, digester, record, fingerprint, job.policy))
+        let policy = job.policy(idempotency.defaults());
+        Ok(execution.call(KeyText::from(key), idempotency.clone(), record, fingerprint, policy))
     }
 }
 

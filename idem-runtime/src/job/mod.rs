@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use crate::defaults::{Defaults, Given, assert_in_flight, assert_lease};
 use crate::engine::{InFlight, OnFailure, Policy};
 use crate::http::key_value::KeyValue;
 
@@ -28,10 +29,6 @@ pub use refusal::{JobError, JobRefusal, Unavailable};
 
 const SECOND: u128 = 1_000;
 const LONGEST_TTL: u128 = 366 * 24 * 3_600 * SECOND;
-const LONGEST_LEASE: u128 = 3_600 * SECOND;
-const LONGEST_WAIT: u128 = 300 * SECOND;
-const DEFAULT_LEASE: u128 = 30 * SECOND;
-const DEFAULT_MAX_RESULT: usize = 1024 * 1024;
 
 /// How the calls of one operation are guarded.
 ///
@@ -63,8 +60,8 @@ const DEFAULT_MAX_RESULT: usize = 1024 * 1024;
 #[must_use = "a job does nothing until `Idempotency::run` runs a call of it"]
 pub struct Job {
     operation: &'static str,
-    policy: Policy,
-    max_result: usize,
+    given: Given,
+    max_result: Option<usize>,
 }
 
 impl Job {
@@ -74,7 +71,8 @@ impl Job {
     /// done under the old one is known any more. Operations of jobs and of handlers never meet.
     ///
     /// By default a claim's lease is 30 s, or a third of a shorter `ttl`; a duplicate in flight is refused; a failure
-    /// lets the next call run; and a result of up to 1 MiB of JSON is kept.
+    /// lets the next call run; and a result of up to 1 MiB of JSON is kept. An application can have other
+    /// [`Defaults`].
     ///
     /// # Panics
     ///
@@ -83,14 +81,8 @@ impl Job {
         assert!(!operation.is_empty(), "an operation has a name");
         let ttl = ttl.as_millis();
         assert!(SECOND <= ttl && ttl <= LONGEST_TTL, "the ttl of a job is 1 s to 366 days");
-        let lease = if ttl > DEFAULT_LEASE { DEFAULT_LEASE } else { ttl / 3 };
-        let policy = Policy {
-            ttl: milliseconds(ttl),
-            lease: milliseconds(lease),
-            on_failure: OnFailure::Retry,
-            in_flight: InFlight::Reject,
-        };
-        Self { operation, policy, max_result: DEFAULT_MAX_RESULT }
+        let given = Given { ttl: milliseconds(ttl), lease: None, on_failure: None, in_flight: None };
+        Self { operation, given, max_result: None }
     }
 
     /// How long a claim outlives the last sign of life of its owner: 100 ms to 1 h, and shorter than the `ttl`. It is
@@ -100,10 +92,10 @@ impl Job {
     ///
     /// If it is out of its bounds. In a `const` that is a compile error.
     pub const fn lease(mut self, lease: Duration) -> Self {
+        assert_lease(lease);
         let lease = lease.as_millis();
-        assert!(SECOND / 10 <= lease && lease <= LONGEST_LEASE, "the lease of a job is 100 ms to 1 h");
-        assert!(lease < self.policy.ttl.as_millis(), "the lease of a job is shorter than its ttl");
-        self.policy.lease = milliseconds(lease);
+        assert!(lease < self.given.ttl.as_millis(), "the lease of a job is shorter than its ttl");
+        self.given.lease = Some(milliseconds(lease));
         self
     }
 
@@ -113,25 +105,26 @@ impl Job {
     ///
     /// If it waits longer or not at all. In a `const` that is a compile error.
     pub const fn in_flight(mut self, in_flight: InFlight) -> Self {
-        if let InFlight::Wait(time) = in_flight {
-            let time = time.as_millis();
-            assert!(1 <= time && time <= LONGEST_WAIT, "a duplicate waits for 1 ms to 5 minutes");
-        }
-        self.policy.in_flight = in_flight;
+        assert_in_flight(in_flight);
+        self.given.in_flight = Some(in_flight);
         self
     }
 
     /// What a failure means: an `Err`, a panic, an owner that died, or work that was dropped half-way.
     pub const fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.policy.on_failure = on_failure;
+        self.given.on_failure = Some(on_failure);
         self
     }
 
     /// The largest result that is kept, in bytes of JSON (default 1 MiB). Of a larger one only that there was one is
     /// kept: the first caller gets it, and a duplicate is told [`JobRefusal::NotKept`].
     pub const fn max_result(mut self, bytes: usize) -> Self {
-        self.max_result = bytes;
+        self.max_result = Some(bytes);
         self
+    }
+
+    fn policy(&self, defaults: &Defaults) -> Policy {
+        defaults.policy(self.given)
     }
 
     /// The call with this key: what names the same message or task, however often it is delivered.

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -11,7 +12,8 @@ use super::value::{self, EndingOf};
 use super::{Done, JobCall, JobError, JobRefusal};
 use crate::Idempotency;
 use crate::engine::adopt::Adoptable;
-use crate::engine::{Answer, Call, Finished};
+use crate::engine::{Answer, Call, Ending, Finished};
+use crate::http::execution::Execution;
 use crate::http::transaction::{Transaction, Transactions};
 use crate::store::Writes;
 use crate::telemetry::{Operation, Outcome, Seen};
@@ -166,18 +168,25 @@ pub(super) async fn owned<R: Send + 'static>(
     work: impl Future<Output = R> + Send + 'static,
     ending: EndingOf<R>,
 ) -> Result<Answer<R>, JobRefusal> {
-    let max_result = call.max_result();
+    let max_result = call.max_result(idempotency);
+    let engine = Arc::clone(idempotency.engine());
+    if engine.bypasses() {
+        let (progress, stats) = (call.execution().progress(), Arc::clone(engine.stats()));
+        let bypassed = Bypassed::of(&call, idempotency);
+        let span = bypassed.seen.span();
+        let work = async move { bypassed.run(work, |result| ending(result, max_result).0).await };
+        return Adoptable::new(work.instrument(span), progress, stats).await;
+    }
     let (seen, call) = identify(idempotency, call)?;
     let span = seen.span();
-    let engine = Arc::clone(idempotency.engine());
     let (progress, stats) = (Arc::clone(&call.progress), Arc::clone(engine.stats()));
     let guarded = async move {
-        let work = || async move {
+        let work = async move {
             let answer = work.await;
             let ending = ending(&answer, max_result).0;
             Finished { answer, ending, writes: Writes::Keep }
         };
-        let answer = engine.execute(call, work).await;
+        let answer = engine.execute(call, std::future::ready(work)).await;
         seen.end(Outcome::of(&answer));
         answer
     };
@@ -191,17 +200,21 @@ pub(super) async fn borrowing<R>(
     work: impl Future<Output = R>,
     ending: EndingOf<R>,
 ) -> Result<Answer<R>, JobRefusal> {
-    let max_result = call.max_result();
-    let (seen, call) = identify(idempotency, call)?;
+    let max_result = call.max_result(idempotency);
     let ending = |result: &R| ending(result, max_result).0;
+    if idempotency.engine().bypasses() {
+        let bypassed = Bypassed::of(&call, idempotency);
+        let span = bypassed.seen.span();
+        return bypassed.run(work, ending).instrument(span).await;
+    }
+    let (seen, call) = identify(idempotency, call)?;
     let answer = idempotency.engine().execute_in_place(call, work, ending).instrument(seen.span()).await;
     seen.end(Outcome::of(&answer));
     answer.map_err(JobRefusal::of)
 }
 
 fn identify(idempotency: &Idempotency, call: JobCall) -> Result<(Seen, Call), JobRefusal> {
-    let engine = idempotency.engine();
-    let seen = Seen::new(Operation::of_job(call.operation()), engine.store().name(), engine.stats().meters());
+    let seen = see(idempotency, &call);
     match call.identify(idempotency) {
         Ok(call) => {
             seen.identified(call.key);
@@ -211,6 +224,46 @@ fn identify(idempotency: &Idempotency, call: JobCall) -> Result<(Seen, Call), Jo
             seen.end(Outcome::of_job_refusal(&refusal));
             Err(refusal)
         }
+    }
+}
+
+fn see(idempotency: &Idempotency, call: &JobCall) -> Seen {
+    let engine = idempotency.engine();
+    Seen::new(Operation::of_job(call.operation()), engine.store().name(), engine.stats().meters())
+}
+
+/// A call whose key nobody looks at.
+struct Bypassed {
+    idempotency: Idempotency,
+    execution: Execution,
+    lease: Duration,
+    seen: Seen,
+}
+
+impl Bypassed {
+    fn of(call: &JobCall, idempotency: &Idempotency) -> Self {
+        let (execution, lease) = (call.execution(), call.lease(idempotency));
+        Self { idempotency: idempotency.clone(), execution, lease, seen: see(idempotency, call) }
+    }
+
+    async fn run<R>(
+        self,
+        work: impl Future<Output = R>,
+        ending: impl FnOnce(&R) -> Ending,
+    ) -> Result<Answer<R>, JobRefusal> {
+        let answer = match self.execution.transaction() {
+            None => Ok(work.await),
+            Some((_, slot)) => {
+                let work = async {
+                    let answer = work.await;
+                    Finished { ending: ending(&answer), answer, writes: Writes::Keep }
+                };
+                let engine = self.idempotency.engine();
+                engine.execute_unguarded(&self.execution.progress(), self.lease, slot, work).await
+            }
+        };
+        self.seen.end(Outcome::Bypassed);
+        answer.map(Answer::Executed).map_err(JobRefusal::of)
     }
 }
 

@@ -265,7 +265,7 @@ const GOLDEN: [&str; 2] = [
 #[test]
 fn a_job_is_held_to_its_bounds() {
     let job = Job::new("j", Duration::from_secs(9));
-    assert_eq!(job.policy.lease, Duration::from_secs(3));
+    assert_eq!(job.policy(&Defaults::new()).lease, Duration::from_secs(3));
     let millis = Duration::from_millis;
     let seconds = Duration::from_secs;
     for wrong in [
@@ -280,5 +280,6 @@ fn a_job_is_held_to_its_bounds() {
         assert!(std::panic::catch_unwind(wrong).is_err());
     }
     let job = SHIP.lease(millis(100)).in_flight(InFlight::Wait(seconds(300)));
-    assert_eq!((job.policy.lease, job.policy.in_flight), (millis(100), InFlight::Wait(seconds(300))));
+    let policy = job.policy(&Defaults::new());
+    assert_eq!((policy.lease, policy.in_flight), (millis(100), InFlight::Wait(seconds(300))));
 }

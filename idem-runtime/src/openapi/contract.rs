@@ -20,10 +20,10 @@ pub struct Contract {
     pub key: KeySource,
     /// Whose key it is.
     pub scope: ScopeSource,
-    /// What a request without a key means.
-    pub missing: Missing,
-    /// What a failure means.
-    pub on_failure: OnFailure,
+    /// What a request without a key means, if the attribute says so.
+    pub missing: Option<Missing>,
+    /// What a failure means, if the attribute says so.
+    pub on_failure: Option<OnFailure>,
     /// Whether the key is a parameter that the user does not describe.
     pub describe_key: bool,
     /// Whether the scope is one.
@@ -89,13 +89,21 @@ impl Contract {
 
     /// Whether no request runs without a key. The scope is asked for only where there is one.
     const fn has_to_have_a_key(&self) -> bool {
-        matches!(self.missing, Missing::Refuse(_))
+        matches!(self.missing(), Missing::Refuse(_))
+    }
+
+    /// The default is this crate's: a document is made without the application's [`Defaults`](crate::Defaults).
+    const fn missing(&self) -> Missing {
+        match self.missing {
+            Some(missing) => missing,
+            None => crate::Defaults::new().of_missing(),
+        }
     }
 
     /// The codes of each status. Not `misconfigured`, which is a mistake of the server's that nobody builds upon.
     fn refusals(&self) -> BTreeMap<u16, Vec<RefusalCode>> {
         let mut codes = Vec::new();
-        match (self.missing, &self.key) {
+        match (self.missing(), &self.key) {
             (
                 Missing::Refuse(status),
                 KeySource::Header(_) | KeySource::Query(_) | KeySource::Body(_) | KeySource::Arguments,
@@ -115,7 +123,7 @@ impl Contract {
             ScopeSource::Arguments => add(RefusalCode::MissingScope),
         }
         add(RefusalCode::InProgress);
-        if matches!(self.on_failure, OnFailure::Keep) {
+        if matches!(self.on_failure, Some(OnFailure::Keep)) {
             add(RefusalCode::OutcomeUnknown);
         }
         [RefusalCode::ResponseNotKept, RefusalCode::KeyReused, RefusalCode::StoreUnavailable, RefusalCode::Draining]
@@ -165,7 +173,7 @@ mod tests {
 
     use super::*;
 
-    const PLAIN: Contract = super::super::without_options(Missing::Refuse(400), OnFailure::Retry);
+    const PLAIN: Contract = super::super::without_options(None, None);
 
     #[track_caller]
     fn refuses(contract: Contract, expected: &[(u16, &[RefusalCode])]) {
@@ -181,7 +189,7 @@ mod tests {
     #[test]
     fn a_route_refuses_what_its_options_say() {
         refuses(PLAIN, &[(400, &[MissingKey, InvalidKey]), CONFLICT, REUSED, UNAVAILABLE]);
-        let missing = |missing| Contract { missing, ..PLAIN };
+        let missing = |missing| Contract { missing: Some(missing), ..PLAIN };
         refuses(missing(Missing::Execute), &[(400, &[InvalidKey]), CONFLICT, REUSED, UNAVAILABLE]);
         refuses(
             missing(Missing::Refuse(428)),
@@ -193,7 +201,7 @@ mod tests {
         );
         let path = Contract { key: KeySource::Path("id".into()), ..PLAIN };
         refuses(path, &[(400, &[InvalidKey]), CONFLICT, REUSED, UNAVAILABLE]);
-        let keep = Contract { on_failure: OnFailure::Keep, ..PLAIN };
+        let keep = Contract { on_failure: Some(OnFailure::Keep), ..PLAIN };
         let conflict = (409, &[InProgress, OutcomeUnknown, ResponseNotKept][..]);
         refuses(keep, &[(400, &[MissingKey, InvalidKey]), conflict, REUSED, UNAVAILABLE]);
         let scoped = |scope| Contract { scope, ..PLAIN };

@@ -37,6 +37,10 @@
 //! or a 422 of its own (axum's `Json` has a 422, say) writes one description for both. A parameter that comes from a type
 //! in `params(..)` cannot be seen, and would be described twice.
 //!
+//! The document is made without an [`Idempotency`](crate::Idempotency), so it does not know the application's
+//! [`Defaults`](crate::Defaults): of a route that leaves `missing` or `on_failure` out it says what this crate's own are.
+//! Where the application has others, its documented routes write them.
+//!
 //! # The other way round
 //!
 //! With `#[utoipa::path]` above, or within `#[cfg_attr(.., utoipa::path(..))]`, the operation is made without
@@ -86,7 +90,7 @@ impl IntoResponses for Refusals {
 }
 
 impl HasContract for Refusals {
-    const CONTRACT: Contract = without_options(Missing::Refuse(400), OnFailure::Keep);
+    const CONTRACT: Contract = without_options(None, Some(OnFailure::Keep));
 }
 
 /// The header `Idempotency-Key`, for `params(..)`: required.
@@ -100,7 +104,7 @@ impl IntoParams for KeyHeader {
 }
 
 impl HasContract for KeyHeader {
-    const CONTRACT: Contract = without_options(Missing::Refuse(400), OnFailure::Retry);
+    const CONTRACT: Contract = without_options(None, None);
 }
 
 /// The header `Idempotency-Key`, for `params(..)`: it may be left out, as with `missing = "execute"`.
@@ -114,10 +118,10 @@ impl IntoParams for OptionalKeyHeader {
 }
 
 impl HasContract for OptionalKeyHeader {
-    const CONTRACT: Contract = without_options(Missing::Execute, OnFailure::Retry);
+    const CONTRACT: Contract = without_options(Some(Missing::Execute), None);
 }
 
-const fn without_options(missing: Missing, on_failure: OnFailure) -> Contract {
+const fn without_options(missing: Option<Missing>, on_failure: Option<OnFailure>) -> Contract {
     Contract {
         key: KeySource::Header(text("idempotency-key")),
         scope: ScopeSource::None,

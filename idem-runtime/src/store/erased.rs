@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::pin::Pin;
+use std::time::Duration;
 
 use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
@@ -16,6 +17,7 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn complete<'a>(&'a self, claim: &'a Claim, attempt: u32, outcome: &'a Outcome) -> Call<'a, Hold>;
     fn release<'a>(&'a self, claim: &'a Claim) -> Call<'a, Hold>;
     fn look_up(&self, key: RecordKey) -> Call<'_, Option<Entry>>;
+    fn longest_call(&self) -> Option<Duration>;
     fn transactional(&self) -> Option<Transactional<'_>>;
 }
 
@@ -40,6 +42,9 @@ impl<S: Store> ErasedStore for S {
     }
     fn look_up(&self, key: RecordKey) -> Call<'_, Option<Entry>> {
         Box::pin(Store::look_up(self, key))
+    }
+    fn longest_call(&self) -> Option<Duration> {
+        Store::longest_call(self)
     }
     fn transactional(&self) -> Option<Transactional<'_>> {
         Store::transactional(self)

@@ -315,6 +315,15 @@ pub trait Store: Send + Sync + 'static {
         RESERVED_HEAD
     }
 
+    /// How long a call may take at the longest, if this store sees to that by itself: whatever a call waits for, it has ended
+    /// by then. `None` if it does not, or cannot say.
+    ///
+    /// The engine puts a deadline round every call. Round one that ends early enough anyway it needs no timer, which is what
+    /// this is for: it is worth it where a store has a timer of its own round each request that it sends.
+    fn longest_call(&self) -> Option<Duration> {
+        None
+    }
+
     /// This store as one whose transactions a handler can write in: `Some(Transactional::of(self))` for a
     /// [`TransactionalStore`], `None` for every other.
     fn transactional(&self) -> Option<Transactional<'_>> {

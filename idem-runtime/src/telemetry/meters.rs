@@ -126,6 +126,7 @@ impl Meters {
             Event::Claimed
             // Counted by operation, as the outcome of a call.
             | Event::Unprotected
+            | Event::Bypassed
             | Event::Executed
             | Event::TakenOver
             | Event::Replayed

@@ -110,6 +110,10 @@ impl<S: Store> ErasedStore for Observed<S> {
         self.watch(StoreCall::LookUp, self.store.look_up(key))
     }
 
+    fn longest_call(&self) -> Option<Duration> {
+        self.store.longest_call()
+    }
+
     fn transactional(&self) -> Option<Transactional<'_>> {
         let transactions = self.store.transactional()?;
         Some(if is_watched() { Transactional(self) } else { transactions })

@@ -36,6 +36,8 @@ outcomes! {
     Unprotected => "unprotected",
     /// A layer made way for what guards the request nearer to its handler, which has an outcome of its own.
     StoodAside => "stood_aside",
+    /// Its key was not looked at, because idempotency is [bypassed](crate::Idempotency::bypass).
+    Bypassed => "bypassed",
     /// It ran and panicked.
     Panicked => "panicked",
     /// Its caller went away before there was an answer, and nothing was claimed for it, or what ran could not outlive its

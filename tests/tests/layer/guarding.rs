@@ -6,7 +6,7 @@ use axum::extract::DefaultBodyLimit;
 use axum::http::Method;
 use axum::middleware::from_fn;
 use axum::{Extension, Router};
-use idem_runtime::{Idempotency, IdempotencyLayerBuilder, InFlight, MemoryStore, OnFailure};
+use idem_runtime::{Idempotency, IdempotencyLayerBuilder, InFlight, MemoryStore, Missing, OnFailure, Recorded};
 use idem_tests::app::{self, AppState, Bed};
 use idem_tests::gate::Gate;
 use idem_tests::layered::{Client, TTL, handlers, log_in};
@@ -217,7 +217,8 @@ async fn an_answer_that_is_no_success_gives_the_key_back(bed: Bed) {
     assert_eq!(Seen::of(invalid).await.status, 415);
     assert_eq!(Seen::of(server.post("/pay", "v", &json!(1))).await.status, 201);
 
-    let all = serve(&bed, &gate, |layer| layer.record_final().on_failure(OnFailure::Keep).operation("all")).await;
+    let all =
+        serve(&bed, &gate, |layer| layer.record(Recorded::Final).on_failure(OnFailure::Keep).operation("all")).await;
     for status in [402, 404, 500] {
         let first = Seen::of(all.post("/status", &status.to_string(), &json!(status))).await;
         let retry = Seen::of(all.post("/status", &status.to_string(), &json!(status))).await;
@@ -227,7 +228,7 @@ async fn an_answer_that_is_no_success_gives_the_key_back(bed: Bed) {
 
 async fn the_handler_knows_its_execution(bed: Bed) {
     let gate = Gate::open();
-    let server = serve(&bed, &gate, |layer| layer.missing_executes()).await;
+    let server = serve(&bed, &gate, |layer| layer.missing(Missing::Execute)).await;
     let first = Seen::of(server.post("/execution", "k", &json!(1))).await.json();
     assert_eq!((&first["key"], &first["attempt"]), (&json!("k"), &json!(1)));
     assert!(first["charge"].is_string() && first["charge"] != first["mail"]);

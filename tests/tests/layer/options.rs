@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use axum::http::{Method, StatusCode};
 use idem_runtime::http::layer::LayerError;
-use idem_runtime::{Idempotency, IdempotencyLayerBuilder, InFlight, MemoryStore};
+use idem_runtime::{Defaults, Idempotency, IdempotencyLayerBuilder, InFlight, MemoryStore, Missing, Recorded};
 use idem_tests::app::{AppState, Bed};
 use idem_tests::gate::Gate;
 use idem_tests::layered::{TTL, handlers};
@@ -34,7 +34,7 @@ fn b42_b43_what_is_out_of_bounds_is_refused_by_its_name() {
         ("lease", hours().lease(Duration::from_millis(99))),
         ("lease", hours().lease(Duration::from_secs(3601))),
         ("lease", hours().lease(TTL)),
-        ("lease", Idempotency::new(MemoryStore::new()).layer(Duration::from_secs(30))),
+        ("lease", Idempotency::new(MemoryStore::new()).layer(second).lease(second)),
         ("in_flight", hours().in_flight(InFlight::Wait(Duration::ZERO))),
         ("in_flight", hours().in_flight(InFlight::Wait(Duration::from_secs(301)))),
         ("key_header", hours().key_header("")),
@@ -50,11 +50,11 @@ fn b42_b43_what_is_out_of_bounds_is_refused_by_its_name() {
         ("scope_header", hours().scope_header("Date")),
         ("scope_header", hours().scope_header("x tenant")),
         ("scope_header", hours().scope_header("Idempotency-Key")),
-        ("missing_executes", hours().key_path("id").missing_executes()),
+        ("missing", hours().key_path("id").missing(Missing::Execute)),
         ("operation", hours().operation(" ")),
         ("operation", hours().operation("a\nb")),
-        ("missing_status", hours().missing_status(399)),
-        ("missing_status", hours().missing_status(500)),
+        ("missing", hours().missing(Missing::Refuse(399))),
+        ("missing", hours().missing(Missing::Refuse(500))),
         ("replay_status", hours().replay_status(199)),
         ("replay_status", hours().replay_status(204)),
         ("replay_status", hours().replay_status(206)),
@@ -83,8 +83,8 @@ fn b42_b43_what_is_out_of_bounds_is_refused_by_its_name() {
         hours().key_header("X-Request-Id"),
         hours().scope_header("Authorization"),
         hours().key_body("/a~1b/~0/0"),
-        hours().missing_status(400),
-        hours().missing_status(499),
+        hours().missing(Missing::Refuse(400)),
+        hours().missing(Missing::Refuse(499)),
         hours().replay_status(299),
         hours().max_response(1),
         hours().max_response(1024 * 1024 * 1024),
@@ -96,16 +96,17 @@ fn b42_b43_what_is_out_of_bounds_is_refused_by_its_name() {
 
 #[test]
 fn all_mistakes_are_said_at_once() {
-    let error =
-        wrong(with_ttl(Duration::ZERO).key_header("a b").missing_status(200).methods([]).except(Method::POST, "x"));
+    let error = wrong(
+        with_ttl(Duration::ZERO).key_header("a b").missing(Missing::Refuse(200)).methods([]).except(Method::POST, "x"),
+    );
     let options: Vec<_> = error.mistakes().iter().map(|mistake| mistake.option()).collect();
-    assert_eq!(options, ["ttl", "key_header", "missing_status", "methods", "except"]);
+    assert_eq!(options, ["ttl", "key_header", "missing", "methods", "except"]);
     assert_eq!(
         error.to_string(),
         "the idempotency layer cannot be built: `ttl`: 0ns is under 1s, the least there can be, write \
          `Duration::from_secs(1)`; `key_header`: \"a b\" is no name of a header (RFC 9110, section 5.1), write \
-         `key_header(\"Idempotency-Key\")`; `missing_status`: 200 is no 4xx status, and a missing key is the client's \
-         mistake, write `missing_status(428)`; `methods`: without a method, nothing is guarded, write \
+         `key_header(\"Idempotency-Key\")`; `missing`: 200 is no 4xx status, and a missing key is the client's \
+         mistake, write `missing(Missing::Refuse(428))`; `methods`: without a method, nothing is guarded, write \
          `methods([Method::POST, Method::PATCH])`; `except`: \"x\" is no route, write `except(Method::POST, \"/x\")`"
     );
 }
@@ -115,10 +116,44 @@ fn all_mistakes_are_said_at_once() {
 fn the_lists_of_headers_are_those_of_the_attribute() {
     let lists = |source: &'static str| {
         let start = source.find("/// Fields of one connection").unwrap();
-        &source[start..start + source[start..].find("/// Why a").unwrap()]
+        let end = source.find("    \"range\",\n];").unwrap();
+        &source[start..end]
     };
     let of_attribute = lists(include_str!("../../../idem-macros/src/model/header.rs"));
     assert_eq!(lists(include_str!("../../../idem-runtime/src/http/layer/fields.rs")), of_attribute);
+}
+
+#[tokio::test]
+async fn what_is_left_out_the_applications_defaults_say() {
+    let defaults = Defaults::new().missing(Missing::Refuse(428)).record(Recorded::Final).max_response(4);
+    let idempotency = Idempotency::builder(MemoryStore::new()).defaults(defaults).build();
+    let bed = Bed { idempotency, redis: None };
+    let layer = bed.idempotency.layer(TTL).build().unwrap();
+    let server = Server::start(handlers(AppState::new(&bed, Gate::open())).layer(layer)).await;
+    assert_eq!(Seen::of(server.client.post(server.url("/pay")).json(&json!(1))).await.status, 428);
+    Seen::of(server.post("/large", "k", &json!(5))).await;
+    assert_eq!(Seen::of(server.post("/large", "k", &json!(5))).await.refusal(), "response_not_kept");
+    // But what is recorded, which a layer says itself.
+    Seen::of(server.post("/status", "k", &json!(402))).await;
+    assert!(!Seen::of(server.post("/status", "k", &json!(402))).await.replayed);
+}
+
+#[tokio::test]
+async fn a_bypass_takes_the_layer_out_too() {
+    let (bed, gate) = (Bed::memory(), Gate::open());
+    let layer = bed.idempotency.layer(TTL).build().unwrap();
+    let server = Server::start(handlers(AppState::new(&bed, gate.clone())).layer(layer)).await;
+    bed.idempotency.bypass(true);
+    for number in 1..=2 {
+        let response = server.post("/pay", "k", &json!(1)).send().await.unwrap();
+        assert!(response.headers().contains_key("idempotency-bypassed"), "{response:?}");
+        assert_eq!((response.status().as_u16(), gate.executions()), (201, number));
+    }
+    assert_eq!((bed.idempotency.counts().bypassed, bed.idempotency.counts().claimed), (2, 0));
+    bed.idempotency.bypass(false);
+    assert_eq!(Seen::of(server.post("/pay", "k", &json!(1))).await.status, 201);
+    assert!(Seen::of(server.post("/pay", "k", &json!(1))).await.replayed);
+    assert_eq!(gate.executions(), 3);
 }
 
 async fn serve(options: impl FnOnce(IdempotencyLayerBuilder) -> IdempotencyLayerBuilder) -> (Server, Gate) {
@@ -146,7 +181,7 @@ async fn the_key_comes_from_where_it_is_said() {
     assert_eq!((by_query("/pay?token=a").await.replayed, by_query("/pay?token=a").await.replayed), (false, true));
     assert_eq!(by_query("/pay").await.refusal(), "missing_key");
 
-    let (server, _) = serve(|layer| layer.key_body("/id").missing_status(428)).await;
+    let (server, _) = serve(|layer| layer.key_body("/id").missing(Missing::Refuse(428))).await;
     let by_body = |body| Seen::of(server.client.post(server.url("/pay")).json(&body));
     assert_eq!((by_body(json!({"id": 1})).await.replayed, by_body(json!({"id": 1})).await.replayed), (false, true));
     assert_eq!(by_body(json!({"id": 1, "more": 1})).await.refusal(), "key_reused");
@@ -198,7 +233,7 @@ async fn scopes_operations_and_what_is_recorded() {
     assert_eq!(Seen::of(server.post("/pay", "k", &json!(1))).await.status, 201);
     assert_eq!(Seen::of(server.post("/bound/1", "k", &json!(1))).await.refusal(), "key_reused");
 
-    let (server, _) = serve(|layer| layer.record_if(|head| head.status == StatusCode::CREATED)).await;
+    let (server, _) = serve(|layer| layer.record(Recorded::Chosen(|head| head.status == StatusCode::CREATED))).await;
     for (status, replayed) in [(201, true), (200, false), (402, false)] {
         let key = status.to_string();
         Seen::of(server.post("/status", &key, &json!(status))).await;

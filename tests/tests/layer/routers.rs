@@ -3,7 +3,7 @@
 use axum::Router;
 use axum::http::Method;
 use axum::routing::{get, post};
-use idem_runtime::{Idempotency, IdempotencyLayer, MemoryStore};
+use idem_runtime::{Idempotency, IdempotencyLayer, MemoryStore, Recorded};
 use idem_tests::app::{AppState, Bed};
 use idem_tests::gate::Gate;
 use idem_tests::layered::{TTL, handlers};
@@ -87,7 +87,7 @@ async fn other_methods_pass_untouched() {
 #[tokio::test]
 async fn what_is_not_there_is_not_found_and_not_recorded() {
     let (bed, layer, lines) = counted();
-    let final_too = bed.idempotency.layer(TTL).record_final().build().unwrap();
+    let final_too = bed.idempotency.layer(TTL).record(Recorded::Final).build().unwrap();
     let router = || Router::new().route("/known", get(|| async { "known" }));
     // Around routes only, nothing is claimed.
     let server = Server::start(router().route_layer(layer.clone())).await;

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use axum::extract::MatchedPath;
-use http::{Extensions, Method};
+use http::Method;
 use parking_lot::RwLock;
 use tokio_util::sync::CancellationToken;
 
@@ -82,16 +82,6 @@ pub(in crate::http) struct Passing {
     pub(super) outer: Option<Mark>,
 }
 
-impl Mark {
-    /// The execution that a handler under this mark runs in, if it is the layer's.
-    pub(in crate::http) fn execution(&self) -> Option<&Execution> {
-        match self {
-            Self::Guarding(guarding) => Some(&guarding.execution),
-            Self::Passing(passing) => passing.outer.as_ref().and_then(Self::execution),
-        }
-    }
-}
-
 impl Guarding {
     /// What was found out about this request holds for its route, if this layer and whoever guards it nearer see the same
     /// one: behind a nested service, there are several.
@@ -118,13 +108,14 @@ impl Guarding {
     }
 }
 
-/// Called by whoever guards a request nearer to its handler. When it returns, no layer further out holds a claim for it.
-pub(in crate::http) async fn make_way(extensions: &mut Extensions) {
-    let mut next = extensions.remove::<Mark>();
+/// Called by whoever guards a request nearer to its handler, on `path`. When it returns, no layer further out holds a claim
+/// for it.
+pub(in crate::http) async fn make_way(mark: Mark, path: Option<&MatchedPath>) {
+    let mut next = Some(mark);
     while let Some(mark) = next {
         next = match mark {
             Mark::Guarding(guarding) => {
-                guarding.learn(extensions.get::<MatchedPath>());
+                guarding.learn(path);
                 guarding.asked.cancel();
                 guarding.given_back.cancelled().await;
                 None

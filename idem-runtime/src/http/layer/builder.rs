@@ -8,7 +8,6 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Method;
 use http::request::Parts;
-use http::response;
 use serde::Serialize;
 
 use super::mistake::{LayerError, LayerMistake};
@@ -16,6 +15,7 @@ use super::{Config, IdempotencyLayer, Values, check};
 use crate::http::content;
 use crate::http::key_value::KeyValue;
 use crate::http::route::{Content, KeySource, Missing, Recorded, Route, ScopeSource};
+use crate::http::wanted::{Place, Places};
 use crate::{Idempotency, InFlight, OnFailure};
 
 /// The options of an [`IdempotencyLayer`]: those of `#[idempotent]`, as values.
@@ -26,14 +26,14 @@ use crate::{Idempotency, InFlight, OnFailure};
 /// | [`key_header`](Self::key_header), [`key_path`](Self::key_path), [`key_query`](Self::key_query), [`key_body`](Self::key_body), [`key_from`](Self::key_from) | the header `Idempotency-Key` | `key` |
 /// | [`scope_header`](Self::scope_header), [`scope_from`](Self::scope_from) | none | `scope` |
 /// | [`operation`](Self::operation) | method and matched route | `operation` |
-/// | [`missing_status`](Self::missing_status), [`missing_executes`](Self::missing_executes) | 400 | `missing` |
+/// | [`missing`](Self::missing) | 400, or what [`Defaults`](crate::Defaults) say | `missing` |
 /// | [`replay_status`](Self::replay_status) | as recorded | `replay_status` |
-/// | [`record_success`](Self::record_success), [`record_final`](Self::record_final), [`record_if`](Self::record_if) | `record_success`, **not** as with the attribute | `record` |
-/// | [`on_failure`](Self::on_failure) | [`OnFailure::Retry`] | `on_failure` |
-/// | [`in_flight`](Self::in_flight) | [`InFlight::Reject`] | `in_flight` |
-/// | [`lease`](Self::lease) | 30 s | `lease` |
+/// | [`record`](Self::record) | [`Recorded::Success`], **whatever** the `Defaults` say | `record` |
+/// | [`on_failure`](Self::on_failure) | [`OnFailure::Retry`], or what the `Defaults` say | `on_failure` |
+/// | [`in_flight`](Self::in_flight) | [`InFlight::Reject`], or what the `Defaults` say | `in_flight` |
+/// | [`lease`](Self::lease) | 30 s, or what the `Defaults` say; a third of a `ttl` that is not longer | `lease` |
 /// | [`fingerprint_json`](Self::fingerprint_json), [`fingerprint_none`](Self::fingerprint_none), [`fingerprint_from`](Self::fingerprint_from) | the body | `fingerprint` |
-/// | [`max_response`](Self::max_response) | 1 MiB | `max_response` |
+/// | [`max_response`](Self::max_response) | 1 MiB, or what the `Defaults` say | `max_response` |
 /// | [`methods`](Self::methods) | `POST` and `PATCH` | |
 /// | [`except`](Self::except) | nothing | |
 ///
@@ -45,21 +45,18 @@ pub struct IdempotencyLayerBuilder {
     key: KeySource,
     scope: ScopeSource,
     operation: Option<String>,
-    missing: Missing,
+    missing: Option<Missing>,
     replay_status: Option<u16>,
     record: Recorded,
-    on_failure: OnFailure,
-    in_flight: InFlight,
+    on_failure: Option<OnFailure>,
+    in_flight: Option<InFlight>,
     lease: Option<Duration>,
     fingerprint: Content,
-    max_response: usize,
+    max_response: Option<usize>,
     methods: Vec<Method>,
     except: Vec<(Method, String)>,
     values: Values,
 }
-
-const DEFAULT_LEASE: Duration = Duration::from_secs(30);
-const DEFAULT_RESPONSE: usize = 1024 * 1024;
 
 impl Idempotency {
     /// A layer that guards every handler of a router, or of a group of routes, that has no annotation of its own. A recorded
@@ -89,14 +86,14 @@ impl Idempotency {
             key: KeySource::Header(Cow::Borrowed("idempotency-key")),
             scope: ScopeSource::None,
             operation: None,
-            missing: Missing::Refuse(400),
+            missing: None,
             replay_status: None,
             record: Recorded::Success,
-            on_failure: OnFailure::Retry,
-            in_flight: InFlight::Reject,
+            on_failure: None,
+            in_flight: None,
             lease: None,
             fingerprint: Content::Body,
-            max_response: DEFAULT_RESPONSE,
+            max_response: None,
             methods: vec![Method::POST, Method::PATCH],
             except: Vec::new(),
             values: Values::default(),
@@ -192,15 +189,9 @@ impl IdempotencyLayerBuilder {
         self
     }
 
-    /// A request without a key is refused with this status, 4xx (default 400).
-    pub const fn missing_status(mut self, status: u16) -> Self {
-        self.missing = Missing::Refuse(status);
-        self
-    }
-
-    /// A request without a key runs unprotected.
-    pub const fn missing_executes(mut self) -> Self {
-        self.missing = Missing::Execute;
+    /// What a request without a key means: it runs unprotected, or is refused with a 4xx status.
+    pub const fn missing(mut self, missing: Missing) -> Self {
+        self.missing = Some(missing);
         self
     }
 
@@ -210,41 +201,30 @@ impl IdempotencyLayerBuilder {
         self
     }
 
-    /// Records 2xx and 3xx; every other answer gives the key back. The default, because a layer cannot tell a 4xx that a
-    /// handler has decided on from one that its extractors gave: a body that is no JSON, a login that is missing.
-    pub const fn record_success(mut self) -> Self {
-        self.record = Recorded::Success;
-        self
-    }
-
-    /// Records those, and every 4xx that is an answer about this request and invites no retry: the default of the attribute.
-    /// Where extractors stand in handlers, their refusals are recorded too: a client that logs in after a 401 has to take a
-    /// new key.
-    pub const fn record_final(mut self) -> Self {
-        self.record = Recorded::Final;
-        self
-    }
-
-    /// Records the answers for which this says yes. It is not asked about 5xx: [`on_failure`](Self::on_failure) says what
-    /// those mean.
-    pub const fn record_if(mut self, choose: fn(&response::Parts) -> bool) -> Self {
-        self.record = Recorded::Chosen(choose);
+    /// Which answers are recorded; every other one gives the key back. 5xx are not asked about:
+    /// [`on_failure`](Self::on_failure) says what those mean.
+    ///
+    /// The default is [`Recorded::Success`], because a layer cannot tell a 4xx that a handler has decided on from one that its
+    /// extractors gave: a body that is no JSON, a login that is missing. With [`Recorded::Final`], their refusals are recorded
+    /// too: a client that logs in after a 401 has to take a new key.
+    pub const fn record(mut self, record: Recorded) -> Self {
+        self.record = record;
         self
     }
 
     /// What a failure means: a 5xx, a panic, or an owner that died.
     pub const fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.on_failure = on_failure;
+        self.on_failure = Some(on_failure);
         self
     }
 
     /// What happens to a duplicate that arrives while the first request still runs. It waits for 1 ms to 5 minutes.
     pub const fn in_flight(mut self, in_flight: InFlight) -> Self {
-        self.in_flight = in_flight;
+        self.in_flight = Some(in_flight);
         self
     }
 
-    /// How long a claim outlives the last sign of life of its owner: 100 ms to 1 h, and less than the ttl (default 30 s).
+    /// How long a claim outlives the last sign of life of its owner: 100 ms to 1 h, and less than the ttl.
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.lease = Some(lease);
         self
@@ -273,9 +253,9 @@ impl IdempotencyLayerBuilder {
         self
     }
 
-    /// The largest response body that is recorded, in bytes, up to 1 GiB (default 1 MiB).
+    /// The largest response body that is recorded, in bytes, up to 1 GiB.
     pub const fn max_response(mut self, bytes: usize) -> Self {
-        self.max_response = bytes;
+        self.max_response = Some(bytes);
         self
     }
 
@@ -322,10 +302,10 @@ impl IdempotencyLayerBuilder {
     /// use idem_runtime::{Idempotency, MemoryStore};
     ///
     /// let idempotency = Idempotency::new(MemoryStore::new());
-    /// let error = idempotency.layer(Duration::from_secs(20)).build().unwrap_err();
+    /// let error = idempotency.layer(Duration::from_secs(20)).lease(Duration::from_secs(30)).build().unwrap_err();
     /// assert_eq!(
     ///     error.to_string(),
-    ///     "the idempotency layer cannot be built: `lease`: the default of 30s is not under the ttl of 20s, write \
+    ///     "the idempotency layer cannot be built: `lease`: 30s is not under the ttl of 20s, write \
     ///      `Duration::from_secs(6)`"
     /// );
     /// ```
@@ -334,15 +314,16 @@ impl IdempotencyLayerBuilder {
         if !mistakes.is_empty() {
             return Err(LayerError::of(mistakes));
         }
+        let places = self.places();
         let route = Route {
             operation: self.operation.map(Cow::Owned),
             ttl: self.ttl,
-            lease: self.lease.unwrap_or(DEFAULT_LEASE),
+            lease: self.lease,
             key: self.key,
             scope: self.scope,
             missing: self.missing,
             replay_status: self.replay_status,
-            record: self.record,
+            record: Some(self.record),
             on_failure: self.on_failure,
             in_flight: self.in_flight,
             fingerprint: self.fingerprint,
@@ -350,8 +331,22 @@ impl IdempotencyLayerBuilder {
         };
         let Self { idempotency, methods, except, values, .. } = self;
         Ok(IdempotencyLayer {
-            config: Arc::new(Config { idempotency, route: Arc::new(route), methods, except, values }),
+            config: Arc::new(Config { idempotency, route: Arc::new(route), places, methods, except, values }),
         })
+    }
+
+    fn places(&self) -> Places {
+        Places {
+            key: match &self.key {
+                KeySource::Header(name) => name.parse().map_or(Place::Elsewhere, Place::Header),
+                KeySource::Path(_) => Place::PathParameter,
+                KeySource::Query(_) | KeySource::Body(_) | KeySource::Arguments => Place::Elsewhere,
+            },
+            scope: match &self.scope {
+                ScopeSource::Header(name) => name.parse().ok(),
+                ScopeSource::None | ScopeSource::Arguments => None,
+            },
+        }
     }
 
     /// Names of headers are in lower case afterwards, as they are looked for.
@@ -376,15 +371,15 @@ impl IdempotencyLayerBuilder {
         }
         mistakes.extend(self.key_against_others());
         mistakes.extend(self.operation.as_deref().and_then(check::operation));
-        if let Missing::Refuse(status) = self.missing {
+        if let Some(Missing::Refuse(status)) = self.missing {
             mistakes.extend(check::missing_status(status));
         }
         mistakes.extend(self.replay_status.and_then(check::replay_status));
-        if let InFlight::Wait(time) = self.in_flight {
+        if let Some(InFlight::Wait(time)) = self.in_flight {
             mistakes.extend(check::duration("in_flight", time, check::WAIT));
         }
         mistakes.extend(self.lease_within_ttl());
-        mistakes.extend(check::max_response(self.max_response));
+        mistakes.extend(self.max_response.and_then(check::max_response));
         mistakes.extend(check::methods(&self.methods));
         mistakes.extend(self.except.iter().filter_map(|(_, route)| check::excepted(route)));
         mistakes
@@ -392,13 +387,9 @@ impl IdempotencyLayerBuilder {
 
     fn key_against_others(&self) -> Option<LayerMistake> {
         match (&self.key, &self.scope, self.missing) {
-            (KeySource::Path(name), _, Missing::Execute) => {
+            (KeySource::Path(name), _, Some(Missing::Execute)) => {
                 let problem = format!("the path always has `{name}`, so the key is never missing");
-                Some(LayerMistake::new(
-                    "missing_executes",
-                    problem,
-                    format!("key_path({name:?})` alone, or another `key_"),
-                ))
+                Some(LayerMistake::new("missing", problem, "missing(Missing::Refuse(400))"))
             }
             (KeySource::Header(key), ScopeSource::Header(scope), _) if key.eq_ignore_ascii_case(scope) => {
                 let problem = "it is the header that holds the key: name whose key it is";
@@ -409,13 +400,12 @@ impl IdempotencyLayerBuilder {
     }
 
     fn lease_within_ttl(&self) -> Option<LayerMistake> {
-        let wrong = self.lease.and_then(|lease| check::duration("lease", lease, check::LEASE));
-        let lease = self.lease.unwrap_or(DEFAULT_LEASE);
+        let lease = self.lease?;
+        let wrong = check::duration("lease", lease, check::LEASE);
         if wrong.is_some() || lease < self.ttl || self.ttl < check::TTL.0 {
             return wrong;
         }
-        let which = if self.lease.is_some() { "" } else { "the default of " };
-        let problem = format!("{which}{lease:?} is not under the ttl of {:?}", self.ttl);
+        let problem = format!("{lease:?} is not under the ttl of {:?}", self.ttl);
         // A third leaves time for two more owners before the record expires.
         let third = self.ttl / 3;
         let round =

@@ -14,17 +14,20 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 
 use super::Config;
-use super::aside::{Guarding, Known, Mark, Passing, make_way};
+use super::aside::{Guarding, Known, Mark, Passing};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
 use crate::engine::{Ending, Finished};
-use crate::http::guarded;
+use crate::http::execution::Execution;
+use crate::http::key_value::Arguments;
 use crate::http::refusal::{Refusal, RefusalCode};
-use crate::http::run::{self, Body, Instead, Start};
-use crate::http::{recording, route::Guard};
+use crate::http::route::{Guard, Rules};
+use crate::http::run::{self, Instead, Start, Unguarded};
+use crate::http::{guarded, recording};
 use crate::store::Writes;
 use crate::telemetry::{Outcome, Seen};
 
+type Body = Pin<Box<Handler>>;
 type Handler = dyn Future<Output = Response> + Send;
 pub(super) type Inner = Box<dyn FnOnce(axum::extract::Request) -> Body + Send>;
 
@@ -57,94 +60,70 @@ fn look_back(known: &Known, method: &Method, was_guarded: bool, response: &Respo
 pub(super) async fn guard(
     config: Arc<Config>,
     known: Arc<Known>,
-    mut request: axum::extract::Request,
+    request: axum::extract::Request,
     inner: Inner,
 ) -> Response {
-    // What is nearer to the handler wins, and that is this one.
-    make_way(request.extensions_mut()).await;
     let is_routed = request.extensions().get::<OriginalUri>().is_some();
-    let (request, handlers) = match guarded::buffer(request, config.idempotency.clone()).await {
-        Ok(both) => both,
-        Err(rejection) => return rejection,
-    };
-    let (parts, body) = handlers.into_parts();
-    let arguments = config.evaluate(&parts, &request.body);
-    let handlers = axum::extract::Request::from_parts(parts, body);
+    let (mut request, mut handlers) =
+        match guarded::keep(request, config.idempotency.clone(), config.places.clone()).await {
+            Ok(both) => both,
+            Err(rejection) => return rejection,
+        };
+    let mut arguments = Arguments::default();
+    if let Some(keyed) = &request.keyed {
+        let (parts, body) = handlers.into_parts();
+        arguments = config.evaluate(&parts, &keyed.body);
+        handlers = axum::extract::Request::from_parts(parts, body);
+    }
     let no_route = is_routed && request.matched_path.is_none();
-    let progress = Arc::clone(request.execution.progress());
+    let execution = request.execution.get_or_insert_with(Execution::new).clone();
+    let (method, path) = (request.method.clone(), request.matched_path.clone());
+    let (asked, given_back) = (CancellationToken::new(), CancellationToken::new());
+    let guarding = Arc::new(Guarding { execution, method, path, known, asked, given_back });
+    handlers.extensions_mut().insert(Mark::Guarding(Arc::clone(&guarding)));
+    let progress = guarding.execution.progress();
     let stats = Arc::clone(config.idempotency.engine().stats());
     let start = Start { route: Guard::Shared(Arc::clone(&config.route)), request, arguments };
     let seen = run::see(&start);
     let span = seen.span();
-    let call = Call { config, known, seen, no_route };
+    let rules = config.route.rules(config.idempotency.defaults());
+    let call = Call { config, guarding, rules, seen, no_route };
     Adoptable::new(call.guard(start, handlers, inner).instrument(span), progress, stats).await
 }
 
 /// One request, its body read.
 struct Call {
     config: Arc<Config>,
-    known: Arc<Known>,
+    guarding: Arc<Guarding>,
+    rules: Rules,
     seen: Seen,
     /// A router has looked for its route, and found none.
     no_route: bool,
 }
 
 impl Call {
-    async fn guard(self, start: Start, mut handlers: axum::extract::Request, inner: Inner) -> Response {
-        let Self { config, known, seen, no_route } = &self;
-        let idempotency = &config.idempotency;
-        let request = &start.request;
-        let guarding = Arc::new(Guarding {
-            execution: request.execution.clone(),
-            method: request.method.clone(),
-            path: request.matched_path.clone(),
-            known: Arc::clone(known),
-            asked: CancellationToken::new(),
-            given_back: CancellationToken::new(),
-        });
+    async fn guard(self, mut start: Start, handlers: axum::extract::Request, inner: Inner) -> Response {
+        let Self { config, guarding, seen, .. } = &self;
         // Whatever ends this: nobody waits for a claim that is not held.
         let given_back = guarding.given_back.clone().drop_guard();
-        handlers.extensions_mut().insert(Mark::Guarding(Arc::clone(&guarding)));
-        let identified = match identify(start, *no_route) {
-            Ok(Some(identified)) => identified,
+        if config.idempotency.engine().is_bypassed() {
+            drop(given_back);
+            return self.unguarded(Unguarded::Bypassed, inner(handlers)).await;
+        }
+        let identified = match self.identify(&mut start) {
+            Ok(Some(ids)) => ids.of(start, &self.rules).0,
             Ok(None) => {
                 drop(given_back);
-                let response = inner(handlers).await;
-                if guarding.asked.is_cancelled() {
-                    seen.end(Outcome::StoodAside);
-                } else {
-                    idempotency.engine().stats().count(Event::Unprotected);
-                    seen.end(Outcome::Unprotected);
-                }
-                return response;
+                return self.unguarded(Unguarded::Keyless, inner(handlers)).await;
             }
-            Err(refusal) => {
-                if known.is_first_refusal() {
-                    tracing::warn!(
-                        method = %guarding.method,
-                        path = guarding.path.as_ref().map(MatchedPath::as_str),
-                        code = %refusal.code(),
-                        "a request was refused in front of a handler of which it is not known whether it guards itself. If it \
-                         does, and takes such requests, name the route in `except`"
-                    );
-                }
-                return run::refuse(idempotency, seen, &refusal);
-            }
+            Err(refusal) => return self.refused(&refusal),
         };
         let mut waiting = Some((inner, handlers));
-        let came = {
-            let work = || {
-                let waiting = waiting.take();
-                let (call, guarding) = (&self, &guarding);
-                async move {
-                    match waiting {
-                        Some((inner, handlers)) => call.work(guarding, inner(handlers)).await,
-                        None => unreachable!("the work is asked for once"),
-                    }
-                }
-            };
-            identified.execute(seen, work).await
-        };
+        let prepared = poll_fn(|_| match waiting.take() {
+            Some((inner, handlers)) => Poll::Ready(self.work(inner(handlers))),
+            None => unreachable!("the work is asked for once"),
+        });
+        let came = identified.execute(seen, prepared).await;
         match (came, waiting) {
             (Ok(Came::Answered(response)), _) => response,
             (Ok(Came::Asked(unfinished)), _) => {
@@ -154,41 +133,72 @@ impl Call {
                 unfinished.await
             }
             // Refused because of a claim that this layer made before it knew better: it has no say here.
-            (Err(Instead::Refused(_)), Some((inner, handlers))) if known.is_guarded_nearer(&guarding.method) => {
+            (Err(Instead::Refused(_)), Some((inner, handlers)))
+                if guarding.known.is_guarded_nearer(&guarding.method) =>
+            {
                 seen.end(Outcome::StoodAside);
                 guarding.execution.give_back();
                 drop(given_back);
                 let response = inner(handlers).await;
-                look_back(known, &guarding.method, guarding.asked.is_cancelled(), &response);
+                look_back(&guarding.known, &guarding.method, guarding.asked.is_cancelled(), &response);
                 response
             }
             (Err(instead), _) => instead.into_response(),
         }
     }
 
-    async fn work(&self, guarding: &Guarding, handler: Body) -> Finished<Came> {
+    fn identify(&self, start: &mut Start) -> Result<Option<run::Ids>, Refusal> {
+        match run::identify(start, &self.rules) {
+            // So that what there is not, is not found.
+            Err(refusal) if self.no_route && refusal.code() == RefusalCode::MissingKey => Ok(None),
+            identified => identified,
+        }
+    }
+
+    fn refused(&self, refusal: &Refusal) -> Response {
+        let Guarding { method, path, known, .. } = &*self.guarding;
+        if known.is_first_refusal() {
+            tracing::warn!(
+                %method,
+                path = path.as_ref().map(MatchedPath::as_str),
+                code = %refusal.code(),
+                "a request was refused in front of a handler of which it is not known whether it guards itself. If it does, \
+                 and takes such requests, name the route in `except`"
+            );
+        }
+        run::refuse(&self.config.idempotency, &self.seen, refusal)
+    }
+
+    /// Nobody looks at its key, unless something nearer to its handler does.
+    async fn unguarded(&self, unguarded: Unguarded, handler: Body) -> Response {
+        let response = handler.await;
+        if self.guarding.asked.is_cancelled() {
+            self.seen.end(Outcome::StoodAside);
+            return response;
+        }
+        let engine = self.config.idempotency.engine();
+        match unguarded {
+            Unguarded::Bypassed => drop(engine.note_bypass()),
+            Unguarded::Keyless => engine.stats().count(Event::Unprotected),
+        }
+        self.seen.end(unguarded.outcome());
+        unguarded.mark(response)
+    }
+
+    async fn work(&self, handler: Body) -> Finished<Came> {
         let given_back = |came| Finished { answer: came, ending: Ending::Release, writes: Writes::Keep };
-        let response = match until_asked(guarding, handler).await {
+        let response = match until_asked(&self.guarding, handler).await {
             Ok(response) => response,
             Err(unfinished) => return given_back(Came::Asked(unfinished)),
         };
         let is_missing = matches!(response.status(), StatusCode::NOT_FOUND | StatusCode::METHOD_NOT_ALLOWED);
         // It may be there tomorrow. And what stands between the layer and a handler that guards itself has answered for it.
-        if self.no_route && is_missing || guarding.asked.is_cancelled() {
+        if self.no_route && is_missing || self.guarding.asked.is_cancelled() {
             return given_back(Came::Answered(response));
         }
         let replayed_header = &self.config.idempotency.face().replayed_header;
-        let Finished { answer, ending, writes } =
-            recording::record(&self.config.route, replayed_header, response).await;
+        let Finished { answer, ending, writes } = recording::record(&self.rules, replayed_header, response).await;
         Finished { answer: Came::Answered(answer), ending, writes }
-    }
-}
-
-fn identify(start: Start, no_route: bool) -> Result<Option<run::Identified>, Refusal> {
-    match run::identify(start) {
-        // So that what there is not, is not found.
-        Err(refusal) if no_route && refusal.code() == RefusalCode::MissingKey => Ok(None),
-        identified => identified,
     }
 }
 

@@ -104,7 +104,7 @@ pub(super) fn operation(name: &str) -> Option<LayerMistake> {
 
 pub(super) fn missing_status(status: u16) -> Option<LayerMistake> {
     let problem = format!("{status} is no 4xx status, and a missing key is the client's mistake");
-    (!(400..=499).contains(&status)).then(|| LayerMistake::new("missing_status", problem, "missing_status(428)"))
+    (!(400..=499).contains(&status)).then(|| LayerMistake::new("missing", problem, "missing(Missing::Refuse(428))"))
 }
 
 pub(super) fn replay_status(status: u16) -> Option<LayerMistake> {

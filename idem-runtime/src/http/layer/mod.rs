@@ -29,6 +29,7 @@ pub use mistake::{LayerError, LayerMistake};
 
 use super::key_value::Arguments;
 use super::route::Route;
+use super::wanted::Places;
 use crate::Idempotency;
 
 /// Guards every handler of a router, or of a group of routes, that has no annotation of its own.
@@ -60,6 +61,7 @@ pub struct IdempotencyLayer {
 struct Config {
     idempotency: Idempotency,
     route: Arc<Route>,
+    places: Places,
     methods: Vec<Method>,
     except: Vec<(Method, String)>,
     values: Values,

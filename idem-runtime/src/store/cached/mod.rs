@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
@@ -186,6 +187,10 @@ impl<S: Store> Store for CachedStore<S> {
             self.shared.records.keep(key, asked, record);
         }
         Ok(entry)
+    }
+
+    fn longest_call(&self) -> Option<Duration> {
+        self.inner.longest_call()
     }
 
     fn reserved_head(&self) -> usize {

@@ -1,6 +1,7 @@
 //! Recorded outcomes, encrypted before a store sees them.
 
 use std::fmt;
+use std::time::Duration;
 
 use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
@@ -122,6 +123,10 @@ impl<S: Store> Store for EncryptedStore<S> {
             Some(Entry::Completed(record)) => Ok(Some(Entry::Completed(self.open(key, record)?))),
             other => Ok(other),
         }
+    }
+
+    fn longest_call(&self) -> Option<Duration> {
+        self.inner.longest_call()
     }
 
     fn reserved_head(&self) -> usize {

@@ -221,12 +221,16 @@ impl RedisStoreBuilder {
         };
         let late = || RedisConnectError::TimedOut { address: address.clone(), within };
         let (topology, native) = tokio::time::timeout(within, opened).await.map_err(|_| late())??;
+        let once = self.response_timeout.saturating_add(self.wait.map(|wait| wait.timeout).unwrap_or_default());
+        let patience = self.response_timeout.saturating_add(once);
         Ok(RedisStore::new(super::Inner {
             topology,
             native,
             address,
             prefix: self.prefix,
             response_timeout: self.response_timeout,
+            patience,
+            longest: patience.saturating_add(once),
             wait: self.wait,
         }))
     }

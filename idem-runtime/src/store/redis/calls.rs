@@ -1,16 +1,27 @@
 //! The commands that are sent, each one atomic step on one entry.
 
-use ::redis::{Cmd, RedisWrite, ToRedisArgs, Value as Reply};
-use bytes::{BufMut, Bytes};
+use ::redis::{Cmd, ToRedisArgs, Value as Reply};
+use bytes::Bytes;
+use tokio::time::Instant;
 
-use super::RedisStore;
+use super::Inner;
 use super::fault::{self, Fault};
 use super::reading::Left;
 use super::request::{Replies, Request, Wait};
 use super::script::{self, Script};
-use super::value::{self, Encoded, Value};
+use super::value::{self, FIXED, Value, Written};
 use crate::digest::RecordKey;
 use crate::store::{Hold, StoreError};
+
+/// One operation of a store, in as many requests as it takes.
+pub(super) struct Errand<'a> {
+    pub(super) inner: &'a Inner,
+    pub(super) key: RecordKey,
+    /// What the entry is called at the server.
+    pub(super) name: String,
+    /// When it has ended, whatever it came to by then.
+    pub(super) until: Instant,
+}
 
 /// A value, and the time it has left.
 pub(super) type Found = Option<(Value, Left)>;
@@ -48,35 +59,27 @@ impl From<Changed> for Hold {
     }
 }
 
-impl RedisStore {
+impl Errand<'_> {
     /// Puts `new` there if nothing is, else says what is: `None` when it was put, and confirmed.
     ///
     /// One round trip, but two commands: between them the entry may change. The time is asked for first, so that it never
     /// says of a record that it lives longer than it does.
-    pub(super) async fn put(
-        &self,
-        key: RecordKey,
-        new: &Encoded,
-        lifetime: u64,
-        wait: Option<Wait>,
-    ) -> Result<Found, StoreError> {
-        let name = self.name_of(key);
-        let mut set = Cmd::with_capacity(7, name.len() + new.fixed.len() + 32);
-        set.arg("SET").arg(&name).arg(new).arg("NX").arg("GET").arg("PX").arg(lifetime);
-        let replies = self.ask(&name, &Request::two(left_of(&name), set), wait).await?;
-        let [left, found] = &replies.values;
-        match fault::of_reply(found) {
-            // The server takes nothing new, but what it has is an answer: a full server still replays.
-            Some(fault) if fault.writes_are_refused() => {
-                self.read(key).await?.map(Some).ok_or_else(|| self.failed(fault))
-            }
-            Some(fault) => Err(self.failed(fault)),
-            None if *found == Reply::Nil => self.confirmed(&replies, wait).map(|()| None),
-            None => {
-                let left = left.clone();
-                let [_, found] = replies.values;
-                self.found(key, found, &left)
-            }
+    pub(super) async fn put(&self, new: &Value, wait: Option<Wait>) -> Result<Found, StoreError> {
+        let mut set = Cmd::with_capacity(7, self.name.len() + FIXED + 32);
+        set.arg("SET").arg(&self.name).arg(Written(self.key, new));
+        set.arg("NX").arg("GET").arg("PX").arg(new.lifetime());
+        let replies = self.ask(&Request::two(self.left(), set), wait).await?;
+        match &replies.values[1] {
+            Reply::BulkString(_) => self.found(replies.values),
+            Reply::Nil => self.confirmed(&replies, wait).map(|()| None),
+            found => match fault::of_reply(found) {
+                // The server takes nothing new, but what it has is an answer: a full server still replays.
+                Some(fault) if fault.writes_are_refused() => {
+                    Box::pin(self.read()).await?.map(Some).ok_or_else(|| self.failed(fault))
+                }
+                Some(fault) => Err(self.failed(fault)),
+                None => Err(fault::unexpected()),
+            },
         }
     }
 
@@ -84,33 +87,31 @@ impl RedisStore {
     ///
     /// One round trip, but two commands, as with [`put`](Self::put). Not a transaction: a server that is out of memory
     /// refuses even those that only read.
-    pub(super) async fn read(&self, key: RecordKey) -> Result<Found, StoreError> {
-        let name = self.name_of(key);
+    pub(super) async fn read(&self) -> Result<Found, StoreError> {
         let mut get = ::redis::cmd("GET");
-        get.arg(&name);
-        let [left, found] = self.ask(&name, &Request::two(left_of(&name), get), None).await?.values;
-        self.found(key, found, &left)
+        get.arg(&self.name);
+        self.found(self.ask(&Request::two(self.left(), get), None).await?.values)
     }
 
     /// What is there, in one step; what is over is removed. If it is still `seen`, and without an expiry, it gets that
     /// back.
-    pub(super) async fn settle(&self, key: RecordKey, seen: Option<&Value>) -> Result<Found, StoreError> {
-        let arguments = seen.map(|seen| (seen.encode(key).fixed, seen.lifetime())).unwrap_or_default();
-        match self.run(&script::SETTLE, key, &arguments, None).await?.values {
+    pub(super) async fn settle(&self, seen: Option<&Value>) -> Result<Found, StoreError> {
+        let arguments = seen.map(|seen| (seen.fixed(self.key).to_vec(), seen.lifetime())).unwrap_or_default();
+        match self.run(&script::SETTLE, &arguments, None).await?.values {
             [Reply::Nil, _] => Ok(None),
             [Reply::Array(both), _] => {
                 let [found, left]: [Reply; 2] = both.try_into().map_err(|_| fault::unexpected())?;
-                self.found(key, found, &left)
+                self.found([left, found])
             }
             _ => Err(fault::unexpected()),
         }
     }
 
     /// Puts `new` in the place of `old`, if that is still there and its lease has ended.
-    pub(super) async fn replace(&self, key: RecordKey, old: &Value, new: &Value) -> Result<bool, StoreError> {
-        let arguments = (old.encode(key), old.ttl, new.encode(key), new.lifetime());
+    pub(super) async fn replace(&self, old: &Value, new: &Value) -> Result<bool, StoreError> {
+        let arguments = (Written(self.key, old), old.ttl, Written(self.key, new), new.lifetime());
         let wait = self.inner.wait;
-        let replies = self.run(&script::TAKE_OVER, key, &arguments, wait).await?;
+        let replies = self.run(&script::TAKE_OVER, &arguments, wait).await?;
         match replies.values[0] {
             Reply::Int(1) => self.confirmed(&replies, wait).map(|()| true),
             _ => Ok(false),
@@ -121,11 +122,10 @@ impl RedisStore {
     pub(super) async fn change(
         &self,
         script: &Script,
-        key: RecordKey,
         arguments: &impl ToRedisArgs,
         wait: Option<Wait>,
     ) -> Result<Changed, StoreError> {
-        let replies = self.run(script, key, arguments, wait).await?;
+        let replies = self.run(script, arguments, wait).await?;
         match &replies.values[0] {
             Reply::Int(1) => self.confirmed(&replies, wait).map(|()| Changed::Now),
             Reply::Int(2) => Ok(Changed::Before),
@@ -139,20 +139,15 @@ impl RedisStore {
     ///
     /// # Errors
     /// Also when it is not there any more.
-    pub(super) async fn confirm(&self, key: RecordKey, start: &str) -> Result<(), StoreError> {
+    pub(super) async fn confirm(&self, start: &[u8]) -> Result<(), StoreError> {
         let Some(wait) = self.inner.wait else { return Ok(()) };
-        let changed = self.change(&script::CONFIRM, key, &(start,), Some(wait)).await?;
+        let changed = Box::pin(self.change(&script::CONFIRM, &start, Some(wait))).await?;
         (changed == Changed::Now).then_some(()).ok_or_else(|| self.failed(Fault::Unconfirmed))
     }
 
     /// Asks for one command that may stand in for a script.
-    pub(super) async fn try_native(
-        &self,
-        key: RecordKey,
-        command: Cmd,
-        wait: Option<Wait>,
-    ) -> Result<Tried, StoreError> {
-        let replies = self.ask(&self.name_of(key), &Request::One(command), wait).await?;
+    pub(super) async fn try_native(&self, command: Cmd, wait: Option<Wait>) -> Result<Tried, StoreError> {
+        let replies = self.ask(&Request::One(command), wait).await?;
         match self.inner.native.has_done(&replies.values[0]) {
             true => self.confirmed(&replies, wait).map(|()| Tried::Done),
             false => Ok(Tried::InVain { sent_before: replies.sent_before }),
@@ -162,14 +157,13 @@ impl RedisStore {
     async fn run(
         &self,
         script: &Script,
-        key: RecordKey,
         arguments: &impl ToRedisArgs,
         wait: Option<Wait>,
     ) -> Result<Replies, StoreError> {
-        let name = self.name_of(key);
-        let mut replies = self.ask(&name, &Request::One(script.by_digest(&name, arguments)), wait).await?;
+        let mut replies = self.ask(&Request::One(script.by_digest(&self.name, arguments)), wait).await?;
         if fault::of_reply(&replies.values[0]).is_some_and(|fault| fault.code() == Some("NOSCRIPT")) {
-            replies = self.ask(&name, &Request::One(script.by_code(&name, arguments)), wait).await?;
+            let by_code = Request::One(script.by_code(&self.name, arguments));
+            replies = Box::pin(self.ask(&by_code, wait)).await?;
         }
         match fault::of_reply(&replies.values[0]) {
             Some(fault) => Err(self.failed(fault)),
@@ -177,10 +171,14 @@ impl RedisStore {
         }
     }
 
-    async fn ask(&self, name: &str, request: &Request, wait: Option<Wait>) -> Result<Replies, StoreError> {
-        let wait_timeout = wait.map(|wait| wait.timeout).unwrap_or_default();
-        let patience = self.inner.response_timeout.saturating_mul(2).saturating_add(wait_timeout);
-        self.inner.topology.ask(name, request, wait, patience).await.map_err(|fault| self.failed(fault))
+    async fn ask(&self, request: &Request, wait: Option<Wait>) -> Result<Replies, StoreError> {
+        let answer = self.inner.topology.ask(&self.name, request, wait, self.inner.patience, self.until).await;
+        answer.map_err(|fault| self.failed(fault))
+    }
+
+    /// What a fault means to the caller.
+    fn failed(&self, fault: Fault) -> StoreError {
+        fault.into_store_error(self.inner.response_timeout)
     }
 
     /// Whether enough replicas have what was written, if that is asked for.
@@ -195,34 +193,26 @@ impl RedisStore {
         }
     }
 
-    fn found(&self, key: RecordKey, found: Reply, left: &Reply) -> Result<Found, StoreError> {
-        if let Some(fault) = fault::of_reply(&found).or_else(|| fault::of_reply(left)) {
-            return Err(self.failed(fault));
-        }
+    fn found(&self, [left, found]: [Reply; 2]) -> Result<Found, StoreError> {
         match found {
-            Reply::Nil => Ok(None),
             Reply::BulkString(value) => {
-                let left = Left::read(left).ok_or_else(fault::unexpected)?;
+                let left = Left::read(&left).ok_or_else(|| self.other_than_expected(&left))?;
                 // No copy: the reply's buffer is the record's from here on.
-                Ok(Some((Value::decode(key, Bytes::from(value))?, left)))
+                Ok(Some((Value::decode(self.key, Bytes::from(value))?, left)))
             }
-            _ => Err(fault::unexpected()),
+            Reply::Nil => fault::of_reply(&left).map_or(Ok(None), |fault| Err(self.failed(fault))),
+            other => Err(self.other_than_expected(&other)),
         }
     }
-}
 
-fn left_of(name: &str) -> Cmd {
-    let mut left = Cmd::with_capacity(2, name.len() + 4);
-    left.arg("PTTL").arg(name);
-    left
-}
+    fn other_than_expected(&self, reply: &Reply) -> StoreError {
+        fault::of_reply(reply).map_or_else(fault::unexpected, |fault| self.failed(fault))
+    }
 
-impl ToRedisArgs for Encoded {
-    /// One argument, put together in the command's own buffer.
-    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
-        let mut argument = out.bufmut_for_next_arg(self.fixed.len() + self.outcome.len());
-        argument.put_slice(self.fixed.as_bytes());
-        argument.put_slice(&self.outcome.head);
-        argument.put_slice(&self.outcome.body);
+    /// Asks for the time that the entry has left.
+    fn left(&self) -> Cmd {
+        let mut left = Cmd::with_capacity(2, self.name.len() + 4);
+        left.arg("PTTL").arg(&self.name);
+        left
     }
 }

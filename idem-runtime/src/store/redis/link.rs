@@ -1,14 +1,15 @@
 //! The connection to one server that all operations share, and what makes it again.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use ::redis::aio::MultiplexedConnection;
 use tokio::sync::watch;
+use tokio::time::Instant;
 
 use super::fault::{Fault, Remedy};
 use super::own::OwnConnections;
-use super::request::{Manner, Replies, Request};
+use super::request::{Manner, Replies, Request, Wait};
 use super::way::Way;
 
 /// Between two attempts to connect, if the first one failed.
@@ -55,36 +56,48 @@ impl Link {
 
     /// Asks once. What is wrong with the connection afterwards is set right meanwhile.
     pub(super) async fn ask(&self, request: &Request, manner: Manner) -> Result<Replies, Fault> {
+        self.ask_until(request, manner, Instant::now() + self.limit(manner.wait)).await
+    }
+
+    /// How long one request may take.
+    pub(super) fn limit(&self, wait: Option<Wait>) -> Duration {
+        self.shared.timeout.saturating_add(wait.map(|wait| wait.timeout).unwrap_or_default())
+    }
+
+    /// As [`ask`](Self::ask), but `until` then.
+    pub(super) async fn ask_until(&self, request: &Request, manner: Manner, until: Instant) -> Result<Replies, Fault> {
         match manner.wait {
-            None => self.ask_shared(request, manner).await,
-            Some(_) => self.shared.own.ask(&self.shared.way, request, manner, self.shared.timeout).await,
+            None => self.ask_shared(request, manner, until).await,
+            // Boxed, as everything is that is seldom needed: each request would carry the room for it with it.
+            Some(_) => Box::pin(self.shared.own.ask(&self.shared.way, request, manner, until)).await,
         }
     }
 
-    async fn ask_shared(&self, request: &Request, manner: Manner) -> Result<Replies, Fault> {
-        let mut generation = None;
-        let asked = async {
-            let (mut connection, number) = match self.current() {
-                Some(current) => current,
-                None => self.connected().await?,
-            };
-            generation = Some(number);
-            request.send(&mut connection, manner).await.map_err(Fault::from)
+    /// Over the connection that all share.
+    pub(super) async fn ask_shared(&self, request: &Request, manner: Manner, until: Instant) -> Result<Replies, Fault> {
+        let (mut connection, generation) = match self.current() {
+            Some(current) => current,
+            None => {
+                let connected = Box::pin(tokio::time::timeout_at(until, self.connected()));
+                connected.await.unwrap_or(Err(Fault::TimedOut))?
+            }
         };
-        let answer = tokio::time::timeout(self.shared.timeout, asked).await.unwrap_or(Err(Fault::TimedOut));
-        if let (Err(fault), Some(generation)) = (&answer, generation) {
-            self.heed(fault, generation);
+        let asked = tokio::time::timeout_at(until, request.send(&mut connection, manner));
+        match asked.await {
+            Ok(Ok(replies)) => Ok(replies),
+            Ok(Err(error)) => Err(self.heed(error.into(), generation)),
+            Err(_) => Err(self.heed(Fault::TimedOut, generation)),
         }
-        answer
     }
 
     /// After this fault, the connection of this generation is lost, or may be.
-    fn heed(&self, fault: &Fault, generation: u64) {
+    fn heed(&self, fault: Fault, generation: u64) -> Fault {
         match fault.remedy() {
             Remedy::Reconnect => self.renew(generation, true),
             Remedy::Suspect => self.renew(generation, false),
             _ => {}
         }
+        fault
     }
 
     /// The server that was reached does not write any more. The next one who asks waits for another connection.

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use data_encoding::HEXLOWER;
+use tokio::time::Instant;
 
 use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Store, StoreError, span};
 use crate::digest::RecordKey;
@@ -31,14 +31,13 @@ mod value;
 mod way;
 
 pub use builder::RedisStoreBuilder;
-use calls::{Changed, Found, Tried};
+use calls::{Changed, Errand, Found, Tried};
 pub use error::RedisConnectError;
-use fault::Fault;
 use native::Native;
 use reading::{Left, Reading, Snapshot};
 use request::Wait;
 use topology::Topology;
-use value::{Encoded, Marker, Value};
+use value::{Marker, Value, Written};
 
 /// How often a claim is tried when the entry is gone each time it is looked at again.
 const TRIES: usize = 8;
@@ -110,6 +109,10 @@ struct Inner {
     address: String,
     prefix: String,
     response_timeout: Duration,
+    /// How long a request that meets a passing fault is sent again.
+    patience: Duration,
+    /// After that long, no operation waits for anything any more.
+    longest: Duration,
     /// How many replicas have to confirm what is written.
     wait: Option<Wait>,
 }
@@ -150,55 +153,75 @@ impl RedisStore {
         Self { inner: Arc::new(inner) }
     }
 
-    fn name_of(&self, key: RecordKey) -> String {
-        let prefix = &self.inner.prefix;
-        let mut name = String::with_capacity(prefix.len() + 64);
-        name.push_str(prefix);
-        HEXLOWER.encode_append(key.as_bytes(), &mut name);
-        name
+    fn errand(&self, key: RecordKey) -> Errand<'_> {
+        let inner = &*self.inner;
+        let mut name = String::with_capacity(inner.prefix.len() + 64);
+        name.push_str(&inner.prefix);
+        name.push_str(const_hex::Buffer::<32>::new().format(key.as_bytes()));
+        Errand { inner, key, name, until: Instant::now() + inner.longest }
     }
+}
 
-    /// What a fault means to the caller.
-    fn failed(&self, fault: Fault) -> StoreError {
-        fault.into_store_error(self.inner.response_timeout)
-    }
-
+impl Errand<'_> {
     /// What is there, or `None` when `new` was put there and confirmed.
     ///
     /// If replicas are waited for, that is looked at first: what is there already can be said without a connection of its
     /// own, and also while replicas are out of reach.
-    async fn find_or_put(&self, key: RecordKey, new: &Encoded, lifetime: u64) -> Result<Found, StoreError> {
+    async fn find_or_put(&self, new: &Value) -> Result<Found, StoreError> {
         if self.inner.wait.is_some()
-            && let Some(found) = self.read(key).await?
+            && let Some(found) = Box::pin(self.read()).await?
         {
             return Ok(Some(found));
         }
-        self.put(key, new, lifetime, self.inner.wait).await
+        self.put(new, self.inner.wait).await
     }
 
     /// Makes sure that what is about to be acted on survives a failover, if that is asked for: the asker's own claim, and a
     /// record that is so young that whoever wrote it may not have its confirmation yet.
-    async fn vouch(
-        &self,
-        key: RecordKey,
-        value: &Value,
-        left: Left,
-        asker: Option<OwnerToken>,
-    ) -> Result<(), StoreError> {
+    async fn vouch(&self, value: &Value, left: Left, asker: Option<OwnerToken>) -> Result<(), StoreError> {
+        if self.inner.wait.is_none() {
+            return Ok(());
+        }
         let doubtful = match (value.marker, left) {
             (Marker::Pending, _) => asker == Some(value.owner),
             (Marker::Completed, Left::Millis(left)) => value.ttl.saturating_sub(left) < value.lease,
             (Marker::Completed, _) => false,
         };
-        match doubtful && self.inner.wait.is_some() {
-            true => self.confirm(key, &value::prefix(value.marker, value.owner)).await,
+        match doubtful {
+            true => self.confirm(&value::prefix(value.marker, value.owner)).await,
             false => Ok(()),
         }
     }
 
-    /// The claim under `key`, if `owner` holds it and their lease has ended.
-    async fn abandoned_by(&self, owner: OwnerToken, key: RecordKey) -> Result<Option<Value>, StoreError> {
-        let found = self.read(key).await?;
+    /// What is there, once it has been settled: for a claim that met something doubtful.
+    async fn settled(&self, claim: &Claim, doubtful: &Value) -> Result<Option<ClaimOutcome>, StoreError> {
+        let Some((value, left)) = self.settle(Some(doubtful)).await? else { return Ok(None) };
+        self.vouch(&value, left, Some(claim.owner)).await?;
+        Ok(reading::answer(value, left, claim.owner, Snapshot::Atomic).sure())
+    }
+
+    async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
+        let new = Value::pending(claim, 1);
+        for _ in 0..TRIES {
+            let Some((value, left)) = self.find_or_put(&new).await? else {
+                return Ok(ClaimOutcome::Claimed { attempt: 1 });
+            };
+            self.vouch(&value, left, Some(claim.owner)).await?;
+            match reading::answer(value, left, claim.owner, Snapshot::Torn) {
+                Reading::Sure(answer) => return Ok(answer),
+                Reading::Doubtful(value) => {
+                    if let Some(answer) = Box::pin(self.settled(claim, &value)).await? {
+                        return Ok(answer);
+                    }
+                }
+            }
+        }
+        Err(StoreError::Unavailable { reason: "the entry changes all the time".to_owned(), source: None })
+    }
+
+    /// The claim, if `owner` holds it and their lease has ended.
+    async fn abandoned_by(&self, owner: OwnerToken) -> Result<Option<Value>, StoreError> {
+        let found = self.read().await?;
         let is_theirs = |value: &Value, left| value.owner == owner && reading::is_abandoned(value, left);
         Ok(match found {
             Some((value, Left::Millis(left))) if is_theirs(&value, left) => Some(value),
@@ -213,42 +236,27 @@ impl Store for RedisStore {
     }
 
     async fn claim(&self, claim: &Claim) -> Result<ClaimOutcome, StoreError> {
-        let new = Value::pending(claim, 1);
-        let encoded = new.encode(claim.key);
-        for _ in 0..TRIES {
-            let Some((value, left)) = self.find_or_put(claim.key, &encoded, new.lifetime()).await? else {
-                return Ok(ClaimOutcome::Claimed { attempt: 1 });
-            };
-            self.vouch(claim.key, &value, left, Some(claim.owner)).await?;
-            let doubtful = match reading::answer(value, left, claim.owner, Snapshot::Torn) {
-                Reading::Sure(answer) => return Ok(answer),
-                Reading::Doubtful(value) => value,
-            };
-            if let Some((value, left)) = self.settle(claim.key, Some(&doubtful)).await? {
-                self.vouch(claim.key, &value, left, Some(claim.owner)).await?;
-                if let Reading::Sure(answer) = reading::answer(value, left, claim.owner, Snapshot::Atomic) {
-                    return Ok(answer);
-                }
-            }
-        }
-        Err(StoreError::Unavailable { reason: "the entry changes all the time".to_owned(), source: None })
+        self.errand(claim.key).claim(claim).await
     }
 
     async fn take_over(&self, claim: &Claim, from: OwnerToken) -> Result<ClaimOutcome, StoreError> {
+        let errand = self.errand(claim.key);
         if from != claim.owner
-            && let Some(abandoned) = self.abandoned_by(from, claim.key).await?
+            && let Some(abandoned) = errand.abandoned_by(from).await?
         {
             let attempt = abandoned.attempt.saturating_add(1);
-            if self.replace(claim.key, &abandoned, &Value::pending(claim, attempt)).await? {
+            if errand.replace(&abandoned, &Value::pending(claim, attempt)).await? {
                 return Ok(ClaimOutcome::Claimed { attempt });
             }
         }
-        self.claim(claim).await
+        errand.claim(claim).await
     }
 
     async fn renew(&self, claim: &Claim) -> Result<Hold, StoreError> {
-        let arguments = (value::prefix(Marker::Pending, claim.owner), span::millis(claim.lease));
-        self.change(&script::RENEW, claim.key, &arguments, self.inner.wait).await.map(Hold::from)
+        let errand = self.errand(claim.key);
+        let pending = value::prefix(Marker::Pending, claim.owner);
+        let arguments = (&pending[..], span::millis(claim.lease));
+        errand.change(&script::RENEW, &arguments, self.inner.wait).await.map(Hold::from)
     }
 
     /// Natively, if the server can: the claim is as it was written, for a renewal changes only its expiry. Whatever a
@@ -257,38 +265,40 @@ impl Store for RedisStore {
     /// In the last millisecond of an entry, which the script takes for its end, a command may still find it. Nobody can tell:
     /// whoever saw that it had ended has removed it.
     async fn complete(&self, claim: &Claim, attempt: u32, outcome: &Outcome) -> Result<Hold, StoreError> {
-        let Claim { key, owner, .. } = *claim;
         let record = Value::completed(claim, attempt, outcome)?;
-        let (encoded, lifetime, wait) = (record.encode(key), record.lifetime(), self.inner.wait);
+        let (errand, wait) = (self.errand(claim.key), self.inner.wait);
+        let (written, lifetime) = (Written(claim.key, &record), record.lifetime());
         if self.inner.native.has_set() {
-            let held = Value::pending(claim, attempt).encode(key);
-            let set = native::set(&self.name_of(key), &held, &encoded, lifetime);
-            if self.try_native(key, set, wait).await? == Tried::Done {
+            let held = Value::pending(claim, attempt);
+            let set = native::set(&errand.name, &Written(claim.key, &held), &written, lifetime);
+            if errand.try_native(set, wait).await? == Tried::Done {
                 return Ok(Hold::Held);
             }
         }
-        let completed = value::prefix(Marker::Completed, owner);
-        let arguments = (value::prefix(Marker::Pending, owner), completed.clone(), encoded, lifetime);
-        let changed = self.change(&script::COMPLETE, key, &arguments, wait).await?;
+        let [pending, completed] =
+            [Marker::Pending, Marker::Completed].map(|marker| value::prefix(marker, claim.owner));
+        let arguments = (&pending[..], &completed[..], written, lifetime);
+        let changed = errand.change(&script::COMPLETE, &arguments, wait).await?;
         if changed == Changed::Before {
             // By this owner, but perhaps over another connection, or without the replicas' answer.
-            self.confirm(key, &completed).await?;
+            errand.confirm(&completed).await?;
         }
         Ok(Hold::from(changed))
     }
 
     async fn release(&self, claim: &Claim) -> Result<Hold, StoreError> {
+        let errand = self.errand(claim.key);
         // The first attempt is the usual one. Another one is another value, and a matter for the script.
-        let held = Value::pending(claim, 1).encode(claim.key);
+        let held = Value::pending(claim, 1);
         let mut answer_was_lost = false;
-        if let Some(delete) = self.inner.native.delete(&self.name_of(claim.key), &held) {
-            match self.try_native(claim.key, delete, None).await? {
+        if let Some(delete) = self.inner.native.delete(&errand.name, Written(claim.key, &held)) {
+            match errand.try_native(delete, None).await? {
                 Tried::Done => return Ok(Hold::Held),
                 Tried::InVain { sent_before } => answer_was_lost = sent_before,
             }
         }
         let pending = value::prefix(Marker::Pending, claim.owner);
-        match self.change(&script::RELEASE, claim.key, &(pending,), None).await? {
+        match errand.change(&script::RELEASE, &&pending[..], None).await? {
             // That is what was asked for; only the answer that said so was lost.
             Changed::Gone { perhaps_by_us } if perhaps_by_us || answer_was_lost => Ok(Hold::Held),
             changed => Ok(Hold::from(changed)),
@@ -296,14 +306,20 @@ impl Store for RedisStore {
     }
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
-        let Some((value, left)) = self.read(key).await? else { return Ok(None) };
-        self.vouch(key, &value, left, None).await?;
+        let errand = self.errand(key);
+        let Some((value, left)) = errand.read().await? else { return Ok(None) };
+        errand.vouch(&value, left, None).await?;
         if let Reading::Sure(entry) = reading::look(value, left, Snapshot::Torn) {
             return Ok(Some(entry));
         }
-        let Some((value, left)) = self.settle(key, None).await? else { return Ok(None) };
-        self.vouch(key, &value, left, None).await?;
+        let Some((value, left)) = Box::pin(errand.settle(None)).await? else { return Ok(None) };
+        errand.vouch(&value, left, None).await?;
         Ok(reading::look(value, left, Snapshot::Atomic).sure())
+    }
+
+    /// Each request is bounded by the response timeout, and so is what is sent again.
+    fn longest_call(&self) -> Option<Duration> {
+        Some(self.inner.longest)
     }
 }
 

@@ -4,11 +4,12 @@ use std::sync::atomic::{AtomicBool, AtomicU8, Ordering::Relaxed};
 use std::time::Duration;
 
 use ::redis::{Cmd, ToRedisArgs, Value as Reply};
+use tokio::time::Instant;
 
 use super::fault::{self, Fault};
 use super::request::Request;
 use super::topology::Topology;
-use super::value::Encoded;
+use super::value::Written;
 
 /// Which of the commands the server has. Those of one cluster may differ, and a failover may end on an older one: whoever
 /// is told that there is no such command goes back to the script.
@@ -31,7 +32,7 @@ impl Native {
     pub(super) async fn probe(topology: &Topology, prefix: &str, timeout: Duration) -> Self {
         let name = format!("{prefix}probe");
         let is_known = async |command: Cmd| {
-            let answer = topology.ask(&name, &Request::One(command), None, timeout).await;
+            let answer = topology.ask(&name, &Request::One(command), None, timeout, Instant::now() + 2 * timeout).await;
             answer.is_ok_and(|replies| fault::of_reply(&replies.values[0]).is_none())
         };
         let native = Self::default();
@@ -50,10 +51,10 @@ impl Native {
     }
 
     /// Removes exactly `old`, if the server can.
-    pub(super) fn delete(&self, name: &str, old: &Encoded) -> Option<Cmd> {
+    pub(super) fn delete(&self, name: &str, old: Written<'_>) -> Option<Cmd> {
         match self.delete.load(Relaxed) {
             NONE => None,
-            kind => Some(delete(kind, name, old)),
+            kind => Some(delete(kind, name, &old)),
         }
     }
 

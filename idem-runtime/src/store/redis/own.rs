@@ -1,11 +1,10 @@
 //! Connections that one operation has to itself: `WAIT` blocks the connection that it is sent on, and counts only what
 //! that connection wrote.
 
-use std::time::Duration;
-
 use ::redis::aio::MultiplexedConnection;
 use parking_lot::Mutex;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::fault::{self, Fault, Remedy};
 use super::request::{Manner, Replies, Request};
@@ -32,9 +31,8 @@ impl OwnConnections {
         way: &Way,
         request: &Request,
         manner: Manner,
-        timeout: Duration,
+        until: Instant,
     ) -> Result<Replies, Fault> {
-        let within = timeout.saturating_add(manner.wait.map(|wait| wait.timeout).unwrap_or_default());
         let asked = async {
             // Never closed.
             let _seat = self.seats.acquire().await;
@@ -50,7 +48,7 @@ impl OwnConnections {
             Ok(replies)
         };
         // A connection that is not put back is closed: whatever it still waits for.
-        let answer = tokio::time::timeout(within, asked).await.unwrap_or(Err(Fault::TimedOut));
+        let answer = tokio::time::timeout_at(until, asked).await.unwrap_or(Err(Fault::TimedOut));
         if let Err(fault) = &answer
             && matches!(fault.remedy(), Remedy::Reconnect | Remedy::Suspect)
         {

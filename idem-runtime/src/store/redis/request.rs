@@ -38,6 +38,14 @@ pub(super) struct Replies {
     pub(super) sent_before: bool,
 }
 
+impl Replies {
+    /// Whether none of them is an error.
+    pub(super) fn are_plain(&self) -> bool {
+        let [first, second] = &self.values;
+        ![first, second, &self.confirmed].into_iter().any(|reply| matches!(reply, Reply::ServerError(_)))
+    }
+}
+
 impl Request {
     pub(super) fn two(first: Cmd, second: Cmd) -> Self {
         let mut pipeline = Pipeline::with_capacity(2);
@@ -60,7 +68,7 @@ impl Request {
                 let mut replies = connection.send_packed_commands(pipeline, 0, 2).await?.into_iter();
                 ([next(&mut replies), next(&mut replies)], Reply::Nil)
             }
-            _ => self.send_in(connection, manner).await?,
+            _ => Box::pin(self.send_in(connection, manner)).await?,
         };
         Ok(Replies { values, confirmed, sent_before: false })
     }

@@ -25,6 +25,15 @@ pub(super) enum Topology {
     Cluster(Cluster),
 }
 
+/// How long a request may go on.
+struct Within {
+    began: Instant,
+    /// It is not sent again after that long.
+    patience: Duration,
+    /// Nothing is waited for after that.
+    until: Instant,
+}
+
 /// Where a request goes next.
 enum Route {
     /// To whoever is known to serve its key.
@@ -35,20 +44,44 @@ enum Route {
 
 impl Topology {
     /// Asks whoever serves `name`, and goes on asking until there is an answer that is none of the passing kind, as long
-    /// as there is time for another try.
+    /// as there is time for another try: for `patience`, and no longer than `until`.
     pub(super) async fn ask(
         &self,
         name: &str,
         request: &Request,
         wait: Option<Wait>,
         patience: Duration,
+        until: Instant,
     ) -> Result<Replies, Fault> {
         let began = Instant::now();
+        // What nearly every request comes to, by itself. The rest is boxed: each request would carry the room for it with it.
+        let first = match (self, wait) {
+            (Self::Single(link), None) => {
+                let answer = link.ask_shared(request, Manner::default(), until.min(began + link.limit(None))).await;
+                match answer {
+                    Ok(replies) if replies.are_plain() => return Ok(replies),
+                    answer => Some(answer),
+                }
+            }
+            _ => None,
+        };
+        Box::pin(self.ask_again(first, name, request, wait, Within { began, patience, until })).await
+    }
+
+    /// Asks, after what came of the `first` time, if there was one.
+    async fn ask_again(
+        &self,
+        mut first: Option<Result<Replies, Fault>>,
+        name: &str,
+        request: &Request,
+        wait: Option<Wait>,
+        Within { began, patience, until }: Within,
+    ) -> Result<Replies, Fault> {
         let mut route = Route::Home;
         let mut pause = FIRST_PAUSE;
         let mut sent_before = false;
         for tries in 1_u32.. {
-            let (answer, remedy) = self.try_once(name, request, wait, &route).await;
+            let (answer, remedy) = self.try_once(first.take(), name, request, wait, &route, until).await;
             sent_before |= answer.is_err();
             let is_quick = matches!(remedy, Remedy::Moved(_) | Remedy::Ask(_) | Remedy::Reconnect) && tries < QUICK;
             route = match remedy {
@@ -69,7 +102,8 @@ impl Topology {
                 }
             };
             let rest = if is_quick { Duration::ZERO } else { pause };
-            if began.elapsed() + rest >= patience {
+            let next = Instant::now() + rest;
+            if next >= until || next.saturating_duration_since(began) >= patience {
                 // Sent from one node to the next until there was no time left.
                 let is_lost = matches!(route, Route::To { .. });
                 return if is_lost { Err(Fault::Unserved) } else { answer };
@@ -84,10 +118,12 @@ impl Topology {
 
     async fn try_once(
         &self,
+        made: Option<Result<Replies, Fault>>,
         name: &str,
         request: &Request,
         wait: Option<Wait>,
         route: &Route,
+        until: Instant,
     ) -> (Result<Replies, Fault>, Remedy) {
         let (cluster, place, link, asking) = match (self, route) {
             (Self::Single(link), _) => (false, None, link.clone(), false),
@@ -99,7 +135,13 @@ impl Topology {
                 None => return (Err(Fault::Unserved), Fault::Unserved.remedy()),
             },
         };
-        let answer = link.ask(request, Manner { asking, wait }).await;
+        let answer = match made {
+            Some(answer) => answer,
+            None => {
+                let limit = until.min(Instant::now() + link.limit(wait));
+                link.ask_until(request, Manner { asking, wait }, limit).await
+            }
+        };
         let remedy = match remedy_of(&answer) {
             // Only a cluster redirects; who meets one of its nodes at `redis://` is told so.
             Remedy::Moved(_) | Remedy::Ask(_) if !cluster => Remedy::None,

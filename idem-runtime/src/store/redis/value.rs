@@ -16,8 +16,8 @@
 use std::ops::Range;
 use std::time::Duration;
 
-use bytes::Bytes;
-use data_encoding::HEXLOWER;
+use ::redis::{RedisWrite, ToRedisArgs};
+use bytes::{Buf, BufMut, Bytes};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::digest::{Fingerprint, RecordKey};
@@ -67,11 +67,9 @@ pub(super) struct Value {
     pub(super) outcome: Outcome,
 }
 
-/// A value as it is written: the three parts, one after the other.
-pub(super) struct Encoded {
-    pub(super) fixed: String,
-    pub(super) outcome: Outcome,
-}
+/// A value as it is written under a key: the fixed part, the head and the body, one after the other.
+#[derive(Clone, Copy)]
+pub(super) struct Written<'a>(pub(super) RecordKey, pub(super) &'a Value);
 
 impl Value {
     pub(super) fn pending(claim: &Claim, attempt: u32) -> Self {
@@ -116,42 +114,40 @@ impl Value {
         Record { fingerprint: self.fingerprint, attempt: self.attempt, outcome: self.outcome, expires_in }
     }
 
-    /// What is written under `key`.
-    pub(super) fn encode(&self, key: RecordKey) -> Encoded {
-        let mut text = String::with_capacity(FIXED);
+    /// The fixed part of what is written under `key`.
+    pub(super) fn fixed(&self, key: RecordKey) -> [u8; FIXED] {
         let Self { marker, owner, fingerprint, attempt, lease, ttl, outcome } = self;
-        let (head, body) = (outcome.head.len(), outcome.body.len());
-        text.push_str(FORMAT);
-        text.push_str(marker.text());
-        text.push(' ');
-        HEXLOWER.encode_append(&owner.bits().to_be_bytes(), &mut text);
-        text.push(' ');
-        HEXLOWER.encode_append(fingerprint.as_bytes(), &mut text);
-        push_number(&mut text, ATTEMPT, u64::from(*attempt));
-        push_number(&mut text, LEASE, *lease);
-        push_number(&mut text, TTL, *ttl);
-        push_number(&mut text, HEAD_LENGTH, head as u64);
-        push_number(&mut text, BODY_LENGTH, body as u64);
-        text.push(' ');
-        let check = check(key, text.as_bytes(), outcome);
-        HEXLOWER.encode_append(&check.to_be_bytes(), &mut text);
-        text.push('\n');
-        Encoded { fixed: text, outcome: outcome.clone() }
+        let mut text = [b' '; FIXED];
+        text[..MARKER.start].copy_from_slice(FORMAT.as_bytes());
+        text[MARKER].copy_from_slice(marker.text().as_bytes());
+        write_hex(&mut text[OWNER], &owner.bits().to_be_bytes());
+        write_hex(&mut text[FINGERPRINT], fingerprint.as_bytes());
+        write_number(&mut text[ATTEMPT], u64::from(*attempt));
+        write_number(&mut text[LEASE], *lease);
+        write_number(&mut text[TTL], *ttl);
+        write_number(&mut text[HEAD_LENGTH], outcome.head.len() as u64);
+        write_number(&mut text[BODY_LENGTH], outcome.body.len() as u64);
+        let check = check(key, &text[..CHECK.start], outcome);
+        write_hex(&mut text[CHECK], &check.to_be_bytes());
+        text[CHECK.end] = b'\n';
+        text
     }
 
     /// Reads a value back.
     ///
     /// # Errors
     /// [`StoreError::Corrupt`] unless it is, to the byte, what was written under `key`.
-    pub(super) fn decode(key: RecordKey, value: Bytes) -> Result<Self, StoreError> {
-        let fixed = Fixed::read(&value)?;
+    pub(super) fn decode(key: RecordKey, mut value: Bytes) -> Result<Self, StoreError> {
+        // A copy, so that the rest can be cut in two without another look at the whole.
+        let fixed = &Fixed::read(&value)?.0.to_owned();
+        let fixed = Fixed(fixed);
+        value.advance(FIXED);
         let head = number::<usize>(fixed.field(HEAD_LENGTH), "length")?;
         let body = number::<usize>(fixed.field(BODY_LENGTH), "length")?;
-        let payload = value.slice(FIXED..);
-        if head.checked_add(body) != Some(payload.len()) {
+        if head.checked_add(body) != Some(value.len()) {
             return Err(StoreError::corrupt("its length is not what it says"));
         }
-        let outcome = Outcome { head: payload.slice(..head), body: payload.slice(head..) };
+        let outcome = Outcome { head: value.split_to(head), body: value };
         let written = u64::from_be_bytes(hex(fixed.field(CHECK), "check")?);
         if written != check(key, fixed.field(0..CHECK.start), &outcome) {
             return Err(StoreError::corrupt("it was damaged, or written under another key"));
@@ -176,27 +172,44 @@ impl Value {
     }
 }
 
-/// A space, and a number in as many digits as its field has: leading zeros, and all digits even if they are more. By hand:
-/// formatting cost as much as everything else of a claim.
-fn push_number(text: &mut String, field: Range<usize>, mut number: u64) {
-    // As many as a `u64` can have.
-    let mut digits = [b'0'; 20];
-    let mut first = digits.len() - field.len();
-    for (at, digit) in digits.iter_mut().enumerate().rev() {
+impl ToRedisArgs for Written<'_> {
+    /// One argument, put together in the command's own buffer.
+    fn write_redis_args<W: ?Sized + RedisWrite>(&self, out: &mut W) {
+        let Self(key, value) = *self;
+        let mut argument = out.bufmut_for_next_arg(FIXED + value.outcome.len());
+        argument.put_slice(&value.fixed(key));
+        argument.put_slice(&value.outcome.head);
+        argument.put_slice(&value.outcome.body);
+    }
+}
+
+/// A number in as many digits as its field has, leading zeros with them. By hand: formatting cost as much as everything else
+/// of a claim.
+fn write_number(field: &mut [u8], mut number: u64) {
+    field.fill(b'0');
+    for digit in field.iter_mut().rev() {
         if number == 0 {
             break;
         }
         *digit = b'0' + (number % 10) as u8;
         number /= 10;
-        first = first.min(at);
     }
-    text.push(' ');
-    text.extend(digits[first..].iter().copied().map(char::from));
+    debug_assert_eq!(number, 0, "it has more digits than its field");
+}
+
+/// In lower case, two digits for each byte.
+fn write_hex(field: &mut [u8], bytes: &[u8]) {
+    let written = const_hex::encode_to_slice(bytes, field);
+    debug_assert!(written.is_ok(), "two digits for each byte");
 }
 
 /// The start of every value that `owner` writes in this state, and of no other.
-pub(super) fn prefix(marker: Marker, owner: OwnerToken) -> String {
-    format!("{FORMAT}{} {:032x}", marker.text(), owner.bits())
+pub(super) fn prefix(marker: Marker, owner: OwnerToken) -> [u8; OWNER.end] {
+    let mut text = [b' '; OWNER.end];
+    text[..MARKER.start].copy_from_slice(FORMAT.as_bytes());
+    text[MARKER].copy_from_slice(marker.text().as_bytes());
+    write_hex(&mut text[OWNER], &owner.bits().to_be_bytes());
+    text
 }
 
 /// Whether what a script found, the start of a value, could have been written by us at all.
@@ -252,10 +265,15 @@ fn check(key: RecordKey, fields: &[u8], outcome: &Outcome) -> u64 {
 
 /// A number in digits. All of the field's width, so that there is one way only to write each.
 fn number<N: TryFrom<u64>>(digits: &[u8], what: &str) -> Result<N, StoreError> {
-    let wrong = || StoreError::corrupt(format!("its {what} is no number"));
-    // At most 13 digits: no overflow.
-    let add = |sum: u64, digit: &u8| digit.is_ascii_digit().then(|| sum * 10 + u64::from(digit - b'0'));
-    digits.iter().try_fold(0, add).and_then(|sum| N::try_from(sum).ok()).ok_or_else(wrong)
+    let (mut sum, mut wrong) = (0_u64, false);
+    // At most 13 digits: no overflow, whatever they are. To the end in any case, which is faster than to look each time.
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        wrong |= digit > 9;
+        sum = sum * 10 + u64::from(digit);
+    }
+    let number = if wrong { None } else { N::try_from(sum).ok() };
+    number.ok_or_else(|| StoreError::corrupt(format!("its {what} is no number")))
 }
 
 fn millis(digits: &[u8]) -> Result<u64, StoreError> {
@@ -268,7 +286,8 @@ fn millis(digits: &[u8]) -> Result<u64, StoreError> {
 /// Lower-case hexadecimal digits. All of the field's width, as with [`number`].
 fn hex<const N: usize>(digits: &[u8], what: &str) -> Result<[u8; N], StoreError> {
     let mut bytes = [0; N];
-    let is_whole = digits.len() == 2 * N && HEXLOWER.decode_mut(digits, &mut bytes).is_ok();
+    let is_lower = !digits.iter().any(u8::is_ascii_uppercase);
+    let is_whole = is_lower && digits.len() == 2 * N && const_hex::decode_to_slice(digits, &mut bytes).is_ok();
     is_whole.then_some(bytes).ok_or_else(|| StoreError::corrupt(format!("its {what} is no number")))
 }
 
