@@ -8,6 +8,10 @@ pub mod why_does_my_handler_not_compile {}
 #[doc = include_str!("../docs/jobs.md")]
 pub mod jobs {}
 
+/// Whole routers at once: a layer with the options as values.
+#[doc = include_str!("../docs/layer.md")]
+pub mod layer {}
+
 /// Every misuse of the attribute, and what the compiler says to it.
 #[doc = include_str!("../docs/misuse.md")]
 pub mod misuses {}

@@ -147,7 +147,10 @@ async fn pay(
     State(gate): State<Gate>,
     Json(order): Json<Value>,
 ) -> (StatusCode, [(HeaderName, String); 2], Json<Value>) {
-    let number = gate.pass().await;
+    paid(gate.pass().await, order)
+}
+
+pub(crate) fn paid(number: usize, order: Value) -> (StatusCode, [(HeaderName, String); 2], Json<Value>) {
     let headers = [(header::LOCATION, format!("/payments/{number}")), (header::ETAG, format!("\"rev{number}\""))];
     (StatusCode::CREATED, headers, Json(json!({ "number": number, "order": order })))
 }
@@ -229,7 +232,7 @@ async fn chosen_content(State(gate): State<Gate>, Json(order): Json<Value>) -> S
     gate.pass().await.to_string()
 }
 
-fn status_and_count(status: u16, number: usize) -> (StatusCode, String) {
+pub(crate) fn status_and_count(status: u16, number: usize) -> (StatusCode, String) {
     (StatusCode::from_u16(status).unwrap_or_default(), number.to_string())
 }
 
@@ -274,8 +277,11 @@ async fn panics_keep(State(gate): State<Gate>) -> String {
 /// Answers of every shape; each differs from one execution to the next.
 #[idempotent(ttl = "1h")]
 async fn shape(State(gate): State<Gate>, Path(shape): Path<String>) -> Response {
-    let number = gate.pass().await;
-    match shape.as_str() {
+    shaped(gate.pass().await, &shape)
+}
+
+pub(crate) fn shaped(number: usize, shape: &str) -> Response {
+    match shape {
         "json" => Json(json!({ "number": number, "text": "\u{e9}\n\"" })).into_response(),
         "empty" => (StatusCode::NO_CONTENT, [("x-number", number.to_string())]).into_response(),
         "binary" => {
@@ -326,12 +332,20 @@ async fn large(State(gate): State<Gate>, Json(length): Json<usize>) -> String {
 #[idempotent(ttl = "1h")]
 async fn events(State(gate): State<Gate>) -> Response {
     gate.pass().await;
+    stream_of_events()
+}
+
+pub(crate) fn stream_of_events() -> Response {
     ([(header::CONTENT_TYPE, "text/event-stream")], "data: 1\n\n").into_response()
 }
 
 #[idempotent(ttl = "1h")]
 async fn broken(State(gate): State<Gate>) -> Response {
-    if gate.pass().await > 1 {
+    broken_once(gate.pass().await)
+}
+
+pub(crate) fn broken_once(number: usize) -> Response {
+    if number > 1 {
         return "whole".into_response();
     }
     let frames = vec![Ok(Bytes::from_static(b"half")), Err(std::io::Error::other("it broke"))];
@@ -351,7 +365,7 @@ impl futures_core::Stream for Frames {
     }
 }
 
-fn describe(execution: &Execution) -> Json<Value> {
+pub(crate) fn describe(execution: &Execution) -> Json<Value> {
     Json(json!({
         "attempt": execution.attempt(),
         "key": execution.key(),

@@ -11,6 +11,8 @@ pub mod flawed;
 pub mod gate;
 pub mod gated;
 pub mod http_conformance;
+pub mod layered;
+pub mod ledger;
 pub mod load;
 pub mod outside;
 pub mod postgres_server;

@@ -4,11 +4,16 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use clap::{Parser as _, ValueEnum as _};
+use idem_runtime::{Idempotency, IdempotencyLayerBuilder, InFlight, MemoryStore, Missing};
 use idem_tests::flawed::{Flaw, Relay, server};
 use idem_tests::http_conformance::{Finding, Options, Outcome, Subject, ask_all, table};
+use idem_tests::layered;
 use idem_tests::process::{Program, built, free_port};
+use idem_tests::redis_server::RedisServer;
+use idem_tests::server::Server;
 use tempfile::TempDir;
 use tokio::process::Command;
 use tokio::task::JoinSet;
@@ -121,6 +126,40 @@ async fn tasks_with_a_precondition() {
     let (body, other) = (r#"{"title":"{unique}"}"#, r#"{"title":"not {unique}"}"#);
     let bodies = ["--body", body, "--other", other, "--invalid", r#"{"title":""}"#];
     all_green(&[&server[..], &answers, &bodies].concat(), "D16 D22c S9 K1").await;
+}
+
+/// Plain handlers, which only a layer guards.
+#[tokio::test]
+async fn a_layer_with_a_required_key() {
+    let idempotency = Idempotency::new(MemoryStore::new());
+    let options = |layer: IdempotencyLayerBuilder| layer.missing(Missing::Refuse(428)).key_header("X-Idempotency-Key");
+    let server = Server::start(layered::orders(&idempotency, options)).await;
+    let url = server.url("/orders");
+    let asked = ["--url", &url, "--effects", &url, "--header", "X-Idempotency-Key", "--missing", "428"];
+    all_green(&[&asked[..], &CLIENTS, &GOODS].concat(), "D16b").await;
+}
+
+#[tokio::test]
+async fn a_layer_with_an_optional_key() {
+    let idempotency = Idempotency::new(MemoryStore::new());
+    let options = |layer: IdempotencyLayerBuilder| layer.missing(Missing::Execute).replay_status(200);
+    let server = Server::start(layered::orders(&idempotency, options)).await;
+    let url = server.url("/orders");
+    let asked = ["--url", &url, "--effects", &url, "--missing", "execute", "--replay-status", "200"];
+    all_green(&[&asked[..], &CLIENTS, &GOODS].concat(), "D16").await;
+}
+
+#[tokio::test]
+async fn a_layer_whose_duplicates_wait() {
+    let redis = RedisServer::start().await;
+    let idempotency = Idempotency::connect(&redis.url()).await.unwrap();
+    let options = |layer: IdempotencyLayerBuilder| {
+        layer.in_flight(InFlight::Wait(Duration::from_secs(60))).missing(Missing::Refuse(400)).fingerprint_json()
+    };
+    let server = Server::start(layered::orders(&idempotency, options)).await;
+    let url = server.url("/orders");
+    let asked = ["--url", &url, "--effects", &url, "--in-flight", "wait"];
+    all_green(&[&asked[..], &CLIENTS, &GOODS].concat(), "D15 D16b D18 D19 S6 H1").await;
 }
 
 /// What fails, always; and what fails if copies of a request come too late to meet.

@@ -221,7 +221,7 @@ impl Engine {
     }
 
     #[cold]
-    fn note_bypass(&self) -> bool {
+    pub(crate) fn note_bypass(&self) -> bool {
         self.stats.count(Event::Bypassed);
         if let Some(requests) = self.mode.to_be_said() {
             tracing::warn!(requests, "requests run unprotected, because idempotency is bypassed");

@@ -81,6 +81,11 @@ impl<B: ?Sized> Progress<B> {
         *self.claim.lock() = ClaimState { held: Some(held), valid_until: Some(valid_until) };
     }
 
+    /// There is no claim, as before the first one.
+    pub(crate) fn give_back(&self) {
+        *self.claim.lock() = ClaimState::default();
+    }
+
     pub(crate) fn held(&self) -> Option<Held> {
         self.claim.lock().held.clone()
     }

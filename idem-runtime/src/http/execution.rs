@@ -47,6 +47,8 @@ pub struct Execution {
 struct Beside {
     /// Set once the key is known, with what makes digests of it.
     key: OnceLock<(KeyText, Idempotency)>,
+    /// The same of a layer that guards the request, until it stands aside.
+    of_layer: Mutex<Option<Box<(KeyText, Idempotency)>>>,
     /// Set by an extractor that wants the record's own transaction: of which store, and where it expects it.
     transaction: OnceLock<(Idempotency, Arc<Slot>)>,
     work: Mutex<Demand>,
@@ -125,6 +127,26 @@ impl Execution {
         Call { key, fingerprint, policy, progress, transaction }
     }
 
+    /// The call of a layer, which can be given back: a handler that has this execution in hand already may turn out to guard
+    /// itself.
+    pub(super) fn call_of_layer(
+        &self,
+        text: KeyText,
+        idempotency: Idempotency,
+        key: RecordKey,
+        fingerprint: Fingerprint,
+        policy: Policy,
+    ) -> Call {
+        *self.shared.beside().of_layer.lock() = Some(Box::new((text, idempotency)));
+        Call { key, fingerprint, policy, progress: self.progress(), transaction: None }
+    }
+
+    /// Forgets the call of a layer, whose claim was given back: another one is to run under this execution.
+    pub(super) fn give_back(&self) {
+        *self.shared.beside().of_layer.lock() = None;
+        self.shared.give_back();
+    }
+
     /// Where the transaction will be; `None` if one was asked for before.
     pub(crate) fn ask_for_transaction(&self, idempotency: Idempotency) -> Option<Arc<Slot>> {
         let slot = Arc::<Slot>::default();
@@ -142,6 +164,14 @@ impl Execution {
         by_key.or_else(|| beside.transaction.get().map(|(idempotency, _)| (idempotency, false)))
     }
 
+    fn with_key<T>(&self, look: impl FnOnce(&KeyText, &Idempotency) -> T) -> Option<T> {
+        let beside = self.shared.beside();
+        match beside.key.get() {
+            Some((key, idempotency)) => Some(look(key, idempotency)),
+            None => beside.of_layer.lock().as_deref().map(|(key, idempotency)| look(key, idempotency)),
+        }
+    }
+
     pub(crate) fn progress(&self) -> Arc<Progress> {
         Arc::<Progress<Beside>>::clone(&self.shared)
     }
@@ -150,7 +180,7 @@ impl Execution {
     /// guessable and should not be logged.
     #[must_use]
     pub fn key(&self) -> Option<String> {
-        self.shared.beside().key.get().map(|(key, _)| key.as_str().to_owned())
+        self.with_key(|key, _| key.as_str().to_owned())
     }
 
     /// How many owners there have been, this one included: 1 unless an earlier owner died. 1 as well for a request that
@@ -165,8 +195,7 @@ impl Execution {
     #[must_use]
     pub fn derive_key(&self, purpose: &str) -> Option<String> {
         let held = self.shared.held()?;
-        let (_, idempotency) = self.shared.beside().key.get()?;
-        Some(idempotency.digester().derived_key(held.record, purpose))
+        self.with_key(|_, idempotency| idempotency.digester().derived_key(held.record, purpose))
     }
 
     /// Whether the claim is lost: another owner may be running the same request. Nothing that this handler answers will

@@ -14,6 +14,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Uri, request};
 use http_body_util::BodyExt as _;
 
 use super::execution::Execution;
+use super::layer::{Mark, make_way};
 use super::state::RouterStateProvidesIdempotency;
 use super::wanted::{IdempotencyKey, Place, Places, Wanted};
 use crate::Idempotency;
@@ -98,6 +99,9 @@ where
     fn from_request(request: axum::extract::Request, state: &S) -> impl Future<Output = Result<Self, Response>> + Send {
         let mut kept = Kept::of(request, Idempotency::from_ref(state), W::places(), sees_extensions::<E>());
         async move {
+            if let Some(mark) = kept.mark.take() {
+                Box::pin(make_way(mark, kept.request.matched_path.as_ref())).await;
+            }
             if kept.is_read_first {
                 match whole(kept.body()).await {
                     Ok(body) => kept.read(body),
@@ -131,11 +135,14 @@ struct Kept {
     /// A request without a key is not: nobody looks at its body but the handler.
     is_read_first: bool,
     wants_path_params: bool,
+    /// Of a layer that this request has come through.
+    mark: Option<Mark>,
 }
 
 impl Kept {
     /// Takes out of a request what a claim needs beside the body.
     fn of(mut inner: axum::extract::Request, idempotency: Idempotency, places: Places, sees_extensions: bool) -> Self {
+        let mark = inner.extensions_mut().remove::<Mark>();
         let execution = match Execution::taken(inner.extensions()) {
             None if sees_extensions => Some(Execution::of_request(inner.extensions_mut())),
             taken => taken,
@@ -144,7 +151,7 @@ impl Kept {
         let mut request = Request { idempotency, execution, method: inner.method().clone(), matched_path, keyed: None };
         let key = match &places.key {
             Place::Header(name) => match Field::of(inner.headers(), name) {
-                Field::None => return Self { request, inner, is_read_first: false, wants_path_params: false },
+                Field::None => return Self { request, inner, is_read_first: false, wants_path_params: false, mark },
                 field => field,
             },
             Place::PathParameter | Place::Elsewhere => Field::None,
@@ -160,7 +167,13 @@ impl Kept {
         }));
         // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
         let inner = inner.with_limited_body();
-        Self { request, inner, is_read_first: true, wants_path_params: matches!(places.key, Place::PathParameter) }
+        Self {
+            request,
+            inner,
+            is_read_first: true,
+            wants_path_params: matches!(places.key, Place::PathParameter),
+            mark,
+        }
     }
 
     fn body(&mut self) -> &mut Body {
@@ -185,6 +198,30 @@ impl Kept {
     fn inner(&mut self) -> axum::extract::Request {
         std::mem::take(&mut self.inner)
     }
+}
+
+/// What a layer's claim needs of a request, whose body is read; and the request for whatever is behind it.
+pub(super) async fn keep(
+    request: axum::extract::Request,
+    idempotency: Idempotency,
+    places: Places,
+) -> Result<(Request, axum::extract::Request), Response> {
+    let mut kept = Kept::of(request, idempotency, places, true);
+    if let Some(mark) = kept.mark.take() {
+        // What is nearer to the handler wins, and that is this one.
+        make_way(mark, kept.request.matched_path.as_ref()).await;
+    }
+    if kept.is_read_first {
+        match whole(kept.body()).await {
+            Ok(body) => kept.read(body),
+            Err(error) => return Err(axum_rejection(error).await),
+        }
+    }
+    if kept.wants_path_params {
+        kept.find_path_params().await;
+    }
+    let inner = kept.inner();
+    Ok((kept.request, inner))
 }
 
 /// All data of a body. One frame, as nearly every request has, is kept without a copy.

@@ -17,6 +17,7 @@ mod key;
 mod key_header;
 pub(crate) mod key_text;
 pub mod key_value;
+pub mod layer;
 pub(crate) mod message;
 #[cfg(feature = "_pieces")]
 #[doc(hidden)]

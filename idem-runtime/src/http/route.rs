@@ -78,7 +78,6 @@ pub(crate) struct Rules {
 #[derive(Clone, Debug)]
 pub(crate) enum Guard {
     Static(&'static Route),
-    #[allow(dead_code, reason = "for a layer")]
     Shared(Arc<Route>),
 }
 

@@ -317,14 +317,14 @@ fn open(opening: Opening) -> Opened {
         return Opened::Answered(response);
     }
     drop(entered);
-    let (identified, execution) = ids.of(start, &rules, attempt);
+    let (identified, execution) = ids.go_on(start, &rules, attempt);
     let stats = Arc::clone(identified.idempotency.engine().stats());
     let progress = execution.progress();
     let running = Adoptable::new(guarded(identified, execution.clone(), seen), progress, stats, span);
     Opened::Running(Engines { running, execution, rules })
 }
 
-fn see(start: &Start) -> Seen {
+pub(super) fn see(start: &Start) -> Seen {
     let Start { route, request, .. } = start;
     let matched_path = request.matched_path.as_ref().map(MatchedPath::as_str);
     let operation = Operation::of_route(route, &request.method, matched_path);
@@ -334,7 +334,7 @@ fn see(start: &Start) -> Seen {
 
 async fn guarded(mut identified: Identified, execution: Execution, seen: Seen) -> Response {
     let _asking = execution.asking();
-    identified.execute(&seen, execution.work()).await.unwrap_or_else(|instead| instead)
+    identified.execute(&seen, execution.work()).await.unwrap_or_else(Instead::into_response)
 }
 
 /// A request whose key nobody looks at, in a transaction of its own.
@@ -355,7 +355,7 @@ async fn in_transaction(
 
 /// Why nobody looks at the key of a request.
 #[derive(Clone, Copy, Debug)]
-enum Unguarded {
+pub(super) enum Unguarded {
     /// It has none.
     Keyless,
     /// The application has switched the guard off.
@@ -363,14 +363,14 @@ enum Unguarded {
 }
 
 impl Unguarded {
-    const fn outcome(self) -> Outcome {
+    pub(super) const fn outcome(self) -> Outcome {
         match self {
             Self::Keyless => Outcome::Unprotected,
             Self::Bypassed => Outcome::Bypassed,
         }
     }
 
-    fn mark(self, mut response: Response) -> Response {
+    pub(super) fn mark(self, mut response: Response) -> Response {
         if let Self::Bypassed = self {
             response.headers_mut().insert(cors::BYPASSED, HeaderValue::from_static("true"));
         }
@@ -383,6 +383,20 @@ pub(super) fn refuse(idempotency: &Idempotency, seen: &Seen, refusal: &Refusal) 
     idempotency.face().render.render(refusal)
 }
 
+/// The response of a request whose handler did not run, or whose answer must not be given.
+pub(super) enum Instead {
+    Replayed(Response),
+    Refused(Response),
+}
+
+impl Instead {
+    pub(super) fn into_response(self) -> Response {
+        match self {
+            Self::Replayed(response) | Self::Refused(response) => response,
+        }
+    }
+}
+
 /// A request whose record is known.
 pub(super) struct Identified {
     route: Guard,
@@ -393,9 +407,8 @@ pub(super) struct Identified {
 }
 
 impl Identified {
-    /// What the work comes to that `prepared` gives, if it runs here and now; or the response instead of it: a replay, or a
-    /// refusal.
-    pub(super) async fn execute<T, F>(&mut self, seen: &Seen, prepared: impl Future<Output = F>) -> Result<T, Response>
+    /// What the work comes to that `prepared` gives, if it runs here and now; or what is answered instead.
+    pub(super) async fn execute<T, F>(&mut self, seen: &Seen, prepared: impl Future<Output = F>) -> Result<T, Instead>
     where
         F: Future<Output = Finished<T>>,
     {
@@ -406,9 +419,9 @@ impl Identified {
             Ok(Answer::Executed(answer)) => Ok(answer),
             Ok(Answer::Replay { head, body }) => {
                 let replay = Replay { route, idempotency, origin: origin.as_ref(), key: call.key };
-                Err(replay.response(seen, &head, body))
+                Err(replay.give(seen, &head, body))
             }
-            Err(refused) => Err(refuse(idempotency, seen, &refusal_of(&refused))),
+            Err(refused) => Err(Instead::Refused(refuse(idempotency, seen, &refusal_of(&refused)))),
         }
     }
 }
@@ -422,16 +435,16 @@ struct Replay<'a> {
 }
 
 impl Replay<'_> {
-    fn response(self, seen: &Seen, head: &Bytes, body: Bytes) -> Response {
+    fn give(self, seen: &Seen, head: &Bytes, body: Bytes) -> Instead {
         match message::decode(head, body) {
             Ok(mut response) => {
                 mark_replayed(self.route, self.idempotency.face().replayed_header.clone(), &mut response);
                 cors::keep_to(self.origin, response.headers_mut());
-                response
+                Instead::Replayed(response)
             }
             Err(error) => {
                 tracing::error!(key = %self.key, %error, "a record cannot be replayed");
-                refuse(self.idempotency, seen, &Refusal::new(RefusalCode::StoreUnavailable))
+                Instead::Refused(refuse(self.idempotency, seen, &Refusal::new(RefusalCode::StoreUnavailable)))
             }
         }
     }
@@ -456,14 +469,24 @@ impl Ids {
         seen.end(Outcome::Replayed);
         let origin = request.keyed.as_ref().and_then(|keyed| keyed.origin.as_ref());
         let replay = Replay { route, idempotency: &request.idempotency, origin, key: self.key };
-        Some(replay.response(seen, &head, body))
+        Some(replay.give(seen, &head, body).into_response())
     }
 
     /// With these, the request can be called.
-    fn of(self, start: Start, rules: &Rules, attempt: Attempt) -> (Identified, Execution) {
+    pub(super) fn of(self, start: Start, rules: &Rules, seen: &Seen) -> (Identified, Execution) {
+        seen.identified(self.key);
+        let attempt = Attempt::new(self.key, self.fingerprint, &rules.policy);
+        self.go_on(start, rules, attempt)
+    }
+
+    fn go_on(self, start: Start, rules: &Rules, attempt: Attempt) -> (Identified, Execution) {
         let Start { route, request: Request { idempotency, execution, keyed, .. }, .. } = start;
         let execution = execution.unwrap_or_else(Execution::new);
-        let call = execution.call(self.text, idempotency.clone(), self.key, self.fingerprint, rules.policy);
+        let Self { text, key, fingerprint } = self;
+        let call = match &route {
+            Guard::Static(_) => execution.call(text, idempotency.clone(), key, fingerprint, rules.policy),
+            Guard::Shared(_) => execution.call_of_layer(text, idempotency.clone(), key, fingerprint, rules.policy),
+        };
         let origin = keyed.and_then(|keyed| keyed.origin);
         (Identified { route, idempotency, origin, call, attempt }, execution)
     }
@@ -489,13 +512,19 @@ pub(super) fn identify(start: &mut Start, rules: &Rules) -> Result<Option<Ids>, 
     Ok(Some(Ids { text, key, fingerprint }))
 }
 
-fn record_key(route: &Route, request: &Request, keyed: &Keyed, scope: Option<&str>, text: &str) -> RecordKey {
+/// The records of a layer are its own. One that does not know yet that an annotated handler is behind it must never find
+/// that handler's, and answer with it before the handler's extractors were asked.
+fn record_key(route: &Guard, request: &Request, keyed: &Keyed, scope: Option<&str>, text: &str) -> RecordKey {
     let digester = request.idempotency.digester();
-    if let Some(operation) = &route.operation {
-        return digester.record_key(&[&**operation], scope, text);
+    let method = request.method.as_str();
+    let path = || request.matched_path.as_ref().map_or_else(|| keyed.uri.path(), MatchedPath::as_str);
+    match (route, &route.operation) {
+        (Guard::Static(_), Some(operation)) => digester.record_key(&[operation], scope, text),
+        (Guard::Static(_), None) => digester.record_key(&[method, path()], scope, text),
+        // No request has an empty method.
+        (Guard::Shared(_), Some(operation)) => digester.record_key(&["layer", "", operation], scope, text),
+        (Guard::Shared(_), None) => digester.record_key(&["layer", method, path()], scope, text),
     }
-    let path = request.matched_path.as_ref().map_or_else(|| keyed.uri.path(), |path| path.as_str());
-    digester.record_key(&[request.method.as_str(), path], scope, text)
 }
 
 fn fingerprint(

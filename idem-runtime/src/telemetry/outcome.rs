@@ -34,6 +34,8 @@ outcomes! {
     Replayed => "replayed",
     /// It had no key, and ran unprotected, as the route allows.
     Unprotected => "unprotected",
+    /// A layer made way for what guards the request nearer to its handler, which has an outcome of its own.
+    StoodAside => "stood_aside",
     /// Its key was not looked at, because idempotency is [bypassed](crate::Idempotency::bypass).
     Bypassed => "bypassed",
     /// It ran and panicked.

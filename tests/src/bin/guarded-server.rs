@@ -114,6 +114,11 @@ async fn pay_slowly(State(outside): State<Outside>, execution: Execution) -> Res
     outside.pay(&execution).await
 }
 
+/// Behind a layer alone.
+async fn pay_plainly(State(outside): State<Outside>, execution: Execution) -> Result<(StatusCode, String), StatusCode> {
+    outside.pay(&execution).await
+}
+
 /// Where the store has transactions, the effect is a row that is written in the record's own.
 #[derive(Clone, Debug, FromRef)]
 struct ExactState {
@@ -216,11 +221,17 @@ async fn serve(options: Options) -> Result<(), Box<dyn std::error::Error>> {
     let idempotency = connect(&options).await?;
     let outside = Outside { gate: options.gate, effects: Arc::new(options.effects) };
     let state = AppState { idempotency: idempotency.clone(), outside: outside.clone() };
+    let layer = idempotency.layer(Duration::from_secs(3600)).lease(Duration::from_secs(2)).build()?;
+    let layered = Router::new()
+        .route("/layered/plain", post(pay_plainly))
+        .route("/layered/annotated", post(pay_waiting))
+        .route_layer(layer);
     let mut router = Router::new()
         .route("/pay", post(pay))
         .route("/pay-once", post(pay_once))
         .route("/pay-waiting", post(pay_waiting))
         .route("/pay-slowly", post(pay_slowly))
+        .merge(layered)
         .with_state(state);
     if let Ok(transactions) = idempotency.transactions() {
         let state = ExactState { idempotency: idempotency.clone(), transactions, outside: outside.clone() };
