@@ -54,7 +54,9 @@ pub(crate) fn text(count: impl Fn(&Piece) -> io::Result<u64>) -> io::Result<Stri
         let mut named = 0;
         let annotated = annotated(piece)?;
         for share in &SHARES {
-            let Some(is) = inclusive(&annotated, share).map(|is| is / piece.times) else { continue };
+            let is = inclusive(&annotated, share).map(|is| is / piece.times);
+            // A replay begins with the one request that is recorded.
+            let Some(is) = is.filter(|is| *is > 1) else { continue };
             named += is;
             table.row(&[share.what.to_owned(), is.to_string(), format!("{}%", is * 100 / added)]);
         }
