@@ -327,6 +327,25 @@ pub trait Store: Send + Sync + 'static {
     ///
     /// # Errors
     /// As [`look_up`](Store::look_up).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::RecordKey;
+    /// use idem_runtime::store::{Age, MemoryStore, Store, StoreError};
+    ///
+    /// async fn show(store: &impl Store, key: RecordKey) -> Result<(), StoreError> {
+    ///     match store.inspect(key).await? {
+    ///         Some((_, Some(Age::Recorded { ago }))) => println!("recorded {ago:?} ago"),
+    ///         Some((entry, age)) => println!("{entry:?}, {age:?}"),
+    ///         None => println!("nothing"),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # show(&MemoryStore::new(), RecordKey::from_bytes([7; 32])).await.unwrap();
+    /// # });
+    /// ```
     fn inspect(&self, key: RecordKey) -> impl Future<Output = Result<Option<(Entry, Option<Age>)>, StoreError>> + Send {
         async move { Ok(self.look_up(key).await?.map(|entry| (entry, None))) }
     }
