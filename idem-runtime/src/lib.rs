@@ -45,7 +45,8 @@
 //! failed handler is not run again, and a retry is told that the outcome is unknown. What a handler writes in the
 //! record's own [`Transaction`] happens exactly once.
 //!
-//! Queue consumers, jobs and senders of webhooks are guarded the same way, without a request: [guide::jobs].
+//! Queue consumers, jobs and senders of webhooks are guarded the same way, without a request: [guide::jobs]. Whole routers
+//! are guarded by a layer: [guide::layer]. What an operator needs: [guide::operating], [guide::telemetry].
 //!
 //! [Why does my handler not compile?](guide::why_does_my_handler_not_compile)
 

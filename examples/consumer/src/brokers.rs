@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 use consumer::{rabbitmq, redis_streams};
 
-use crate::common::Common;
+use crate::booking::Booking;
 use crate::outgoing::Messages;
 
 #[cfg(feature = "kafka")]
@@ -30,9 +30,9 @@ pub(crate) struct RabbitMq {
 }
 
 impl RabbitMq {
-    pub(crate) async fn consume(self, prefetch: NonZeroU16, common: &Common) -> Result<(), String> {
-        let (handler, idempotency) = common.handler(&self.queue).await?;
-        let consumed = rabbitmq::consume(&self.settings(prefetch, common.lanes), handler).await;
+    pub(crate) async fn consume(self, prefetch: NonZeroU16, booking: &Booking) -> Result<(), String> {
+        let (handler, idempotency) = booking.handler(&self.queue).await?;
+        let consumed = rabbitmq::consume(&self.settings(prefetch, booking.lanes), handler).await;
         idempotency.drain().await;
         consumed.map_err(|error| in_one_line(&error))
     }
@@ -80,11 +80,11 @@ pub(crate) struct Member {
 }
 
 impl RedisStreams {
-    pub(crate) async fn consume(self, member: Member, common: &Common) -> Result<(), String> {
-        let (handler, idempotency) = common.handler(&self.stream).await?;
+    pub(crate) async fn consume(self, member: Member, booking: &Booking) -> Result<(), String> {
+        let (handler, idempotency) = booking.handler(&self.stream).await?;
         let Member { group, name, batch, claim_after, max_deliveries } = member;
         let Self { url, stream } = self;
-        let lanes = common.lanes;
+        let lanes = booking.lanes;
         let settings = redis_streams::Settings { url, stream, group, name, batch, lanes, claim_after, max_deliveries };
         let consumed = redis_streams::consume(&settings, handler).await;
         idempotency.drain().await;

@@ -10,14 +10,14 @@ use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::layer::SubscriberExt as _;
 use tracing_subscriber::util::SubscriberInitExt as _;
 
+use booking::Booking;
 #[cfg(feature = "kafka")]
 use brokers::kafka;
 use brokers::{Member, RabbitMq, RedisStreams};
-use common::Common;
 use outgoing::Messages;
 
+mod booking;
 mod brokers;
-mod common;
 mod outgoing;
 
 /// Books payments from a queue, each once, however often it is delivered.
@@ -39,7 +39,7 @@ enum Command {
         #[arg(long, default_value = "64", value_name = "NUMBER")]
         prefetch: NonZeroU16,
         #[command(flatten)]
-        common: Common,
+        booking: Booking,
     },
     /// Book what comes from a stream of Redis
     RedisStreams {
@@ -48,7 +48,7 @@ enum Command {
         #[command(flatten)]
         member: Member,
         #[command(flatten)]
-        common: Common,
+        booking: Booking,
     },
     /// Book what comes from a topic of Kafka's
     #[cfg(feature = "kafka")]
@@ -58,7 +58,7 @@ enum Command {
         #[command(flatten)]
         member: kafka::Member,
         #[command(flatten)]
-        common: Common,
+        booking: Booking,
     },
     /// Send payments
     Publish {
@@ -108,10 +108,10 @@ async fn main() -> ExitCode {
     let log = tracing_subscriber::fmt().with_target(false).with_writer(std::io::stderr).with_ansi(terminal).finish();
     log.with(lines).init();
     let done = match Options::parse().command {
-        Command::RabbitMq { broker, prefetch, common } => broker.consume(prefetch, &common).await,
-        Command::RedisStreams { broker, member, common } => broker.consume(member, &common).await,
+        Command::RabbitMq { broker, prefetch, booking } => broker.consume(prefetch, &booking).await,
+        Command::RedisStreams { broker, member, booking } => broker.consume(member, &booking).await,
         #[cfg(feature = "kafka")]
-        Command::Kafka { topic, member, common } => topic.consume(member, &common).await,
+        Command::Kafka { topic, member, booking } => topic.consume(member, &booking).await,
         #[cfg(feature = "kafka")]
         Command::Publish { to: Publish::Kafka { topic, messages } } => topic.publish(&messages).await,
         Command::Publish { to: Publish::RedisStreams { broker, messages } } => broker.publish(&messages).await,
@@ -129,7 +129,7 @@ async fn main() -> ExitCode {
 
 #[allow(clippy::print_stdout, reason = "what is booked is this command's output")]
 async fn show(ledger: PathBuf) -> Result<(), String> {
-    let store = common::open(&ledger)?;
+    let store = booking::open(&ledger)?;
     let bookings = consumer::books::all(&store).await.map_err(|error| error.to_string())?;
     for booking in &bookings {
         let consumer::books::Booking { number, message, account, cents, balance } = booking;

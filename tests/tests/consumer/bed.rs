@@ -157,6 +157,15 @@ impl Bed {
         }
     }
 
+    /// How many dead letters there are.
+    pub(crate) async fn dead_count(&self) -> usize {
+        let dead = format!("{}.dead", self.queue);
+        match &self.broker {
+            Broker::RedisStreams(server) => server.command(&["XLEN", &dead]).await,
+            _ => self.rabbitmq_server().state(&dead).await.map_or(0, |(ready, _)| ready as usize),
+        }
+    }
+
     /// The id and the reason of each dead letter, in order. They are taken out.
     pub(crate) async fn dead(&self) -> Vec<(Option<String>, String)> {
         let dead = format!("{}.dead", self.queue);

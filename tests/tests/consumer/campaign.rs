@@ -64,15 +64,23 @@ async fn consumers_are_killed_and_each_message_is_booked_once(bed: Bed) {
         consumers.push(start(random.random_bool(0.5).then_some(name)));
     }
     until("all bookings", async || (bed.count() >= MESSAGES).then_some(())).await;
-    until("all messages", async || (bed.waiting().await == 0).then_some(())).await;
     for (consumer, _) in consumers {
+        // Before that, a signal would just end it.
+        consumer.says("consuming").await;
         consumer.signal("TERM");
         said.of(&consumer.ends_well().await);
     }
     // What they had in hand, and had not begun, is delivered once more.
-    while bed.waiting().await > 0 {
-        let left = bed.waiting().await.to_string();
-        said.of(&bed.start("last", &["--stop-after", &left]).ends_well().await);
+    let all = async || (bed.waiting().await == 0 && bed.dead_count().await > POISON).then_some(());
+    loop {
+        let (last, _) = start(None);
+        last.says("consuming").await;
+        until("the end of all messages", all).await;
+        last.signal("TERM");
+        said.of(&last.ends_well().await);
+        if all().await.is_some() {
+            break;
+        }
     }
 
     let booked = bed.booked();

@@ -7,7 +7,7 @@ use clap::Args;
 use consumer::kafka::{self, Settings};
 
 use super::in_one_line;
-use crate::common::Common;
+use crate::booking::Booking;
 use crate::outgoing::Messages;
 
 #[derive(Clone, Debug, Args)]
@@ -37,11 +37,11 @@ pub(crate) struct Member {
 }
 
 impl Topic {
-    pub(crate) async fn consume(self, member: Member, common: &Common) -> Result<(), String> {
-        let (handler, idempotency) = common.handler(&self.topic).await?;
+    pub(crate) async fn consume(self, member: Member, booking: &Booking) -> Result<(), String> {
+        let (handler, idempotency) = booking.handler(&self.topic).await?;
         let Member { group, in_hand, session_timeout, hand_over } = member;
         let Self { brokers, topic } = self;
-        let lanes = common.lanes;
+        let lanes = booking.lanes;
         let settings = Settings { brokers, topic, group, in_hand, lanes, session_timeout, hand_over };
         let consumed = kafka::consume(&settings, handler).await;
         idempotency.drain().await;

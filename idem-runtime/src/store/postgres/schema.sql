@@ -128,16 +128,18 @@ $idem$;
 -- The number of the attempt: nobody else holds the key and there is no record. -1, -2: somebody holds it, for the same
 -- request (or it cannot be told) or for another. -3: look at the row.
 --
--- p_lock stands for the key, p_same for key and fingerprint. The second is taken first: whoever cannot get it knows that
--- the same request is running; who gets it, but not the first, that another one is. But whoever only looks holds them for
--- a moment too: so what the row says goes first, and "another one" is said only where there is no row. Locked and looked
--- at in several statements: in one, the look would be as old as the locks. A claim with a lease stands in the way unless
--- p_owner holds it, or p_from did.
+-- p_lock stands for the key, p_near and p_what together for key and fingerprint. The second lock is taken first: whoever
+-- cannot get it knows that the same request runs. Whoever gets it, but not the lock of the key, has found another request, or
+-- a transaction that is ending: its locks are let go one after the other. Only who is seen to hold the key for another
+-- request counts as one. But whoever only looks holds the locks for a moment too: so what the row says goes first, and
+-- "another one" is said only where there is no row. Locked and looked at in several statements: in one, the look would be as
+-- old as the locks. A claim with a lease stands in the way unless p_owner holds it, or p_from did.
 CREATE OR REPLACE FUNCTION "idem"."records_begin_v2"(
-    p_key bytea, p_lock bigint, p_same bigint, p_owner bytea, p_from bytea
+    p_key bytea, p_lock bigint, p_near integer, p_what integer, p_owner bytea, p_from bytea
 ) RETURNS bigint LANGUAGE plpgsql VOLATILE AS $idem$
 DECLARE
     v_same boolean;
+    v_other boolean := false;
     v_locked boolean := false;
     v_now timestamptz;
     v_state text;
@@ -145,9 +147,25 @@ DECLARE
     v_attempt bigint;
     v_lease_ended boolean;
 BEGIN
-    v_same := pg_try_advisory_xact_lock(p_same);
+    v_same := pg_try_advisory_xact_lock(p_near, p_what);
     IF v_same THEN
         v_locked := pg_try_advisory_xact_lock(p_lock);
+        FOR i IN 1..50 LOOP
+            EXIT WHEN v_locked;
+            v_other := EXISTS (
+                SELECT FROM pg_locks l
+                WHERE l.locktype = 'advisory' AND l.granted
+                  AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+                GROUP BY l.pid
+                HAVING bool_or(l.objsubid = 1 AND l.classid = ((p_lock >> 32) & 4294967295)::oid
+                               AND l.objid = (p_lock & 4294967295)::oid)
+                   AND bool_or(l.objsubid = 2 AND l.classid = (p_near::bigint & 4294967295)::oid
+                               AND l.objid <> (p_what::bigint & 4294967295)::oid)
+            );
+            EXIT WHEN v_other;
+            PERFORM pg_sleep(0.002);
+            v_locked := pg_try_advisory_xact_lock(p_lock);
+        END LOOP;
     END IF;
     v_now := clock_timestamp();
     SELECT t.state, t.owner, t.attempt, t.lease_until <= v_now
@@ -156,7 +174,7 @@ BEGIN
     WHERE t.key = p_key
       AND CASE t.state WHEN 'done' THEN t.expires ELSE t.lease_until + t.ttl * interval '1 ms' END > v_now;
     IF NOT FOUND THEN
-        RETURN CASE WHEN v_locked THEN 1 WHEN v_same THEN -2 ELSE -1 END;
+        RETURN CASE WHEN v_locked THEN 1 WHEN v_other THEN -2 ELSE -1 END;
     ELSIF NOT v_locked AND v_state = 'held' AND v_lease_ended THEN
         RETURN -1;
     ELSIF v_locked AND v_state = 'held' AND v_owner = p_owner THEN
@@ -194,10 +212,10 @@ END
 $idem$;
 
 -- Whether the transaction of p_owner was committed; nothing while it has not ended.
-CREATE OR REPLACE FUNCTION "idem"."records_ended_v2"(p_key bytea, p_lock bigint, p_owner bytea)
+CREATE OR REPLACE FUNCTION "idem"."records_ended_v2"(p_key bytea, p_near integer, p_what integer, p_owner bytea)
 RETURNS boolean LANGUAGE plpgsql VOLATILE AS $idem$
 BEGIN
-    IF NOT pg_try_advisory_xact_lock(p_lock) THEN
+    IF NOT pg_try_advisory_xact_lock(p_near, p_what) THEN
         RETURN NULL;
     END IF;
     RETURN EXISTS (

@@ -129,7 +129,7 @@ impl Statements {
                  AND (t.state = 'done' OR {CLAIM_ENDS} <= (SELECT clock_timestamp())) \
                  ORDER BY t.expires LIMIT $1 FOR UPDATE SKIP LOCKED)) RETURNING 1) SELECT count(*) FROM gone"
             )),
-            ended: safe(format!("SELECT {}($1, $2, $3)", names.table("_ended_v2"))),
+            ended: safe(format!("SELECT {}($1, $2, $3, $4)", names.table("_ended_v2"))),
             begin: names.table("_begin_v2"),
             record: names.table("_record_v2"),
         }

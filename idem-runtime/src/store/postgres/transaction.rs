@@ -109,11 +109,9 @@ impl TransactionalStore for PostgresStore {
     async fn was_committed(&self, claim: &Claim) -> Result<bool, StoreError> {
         // Of the two locks that the transaction holds, the one for its request: a retry that comes at this moment is told
         // that the request runs, and not that another one does.
+        let (near, what) = self.lock_of_request(claim);
         let parameters = || {
-            Parameters::new()
-                .with(claim.key.as_bytes())
-                .with(self.lock(claim.key, claim.fingerprint.as_bytes()))
-                .with(claim.owner.bits().to_be_bytes())
+            Parameters::new().with(claim.key.as_bytes()).with(near).with(what).with(claim.owner.bits().to_be_bytes())
         };
         let row = self.ask(&self.inner.statements.ended, Repeat::Harmless, parameters).await?;
         let ended: Option<bool> = row.ok_or_else(unexpected)?.try_get(0).map_err(|_| unexpected())?;
@@ -187,12 +185,12 @@ impl PostgresStore {
     }
 
     fn begin_call(&self, claim: &Claim, from: Option<OwnerToken>) -> String {
+        let (near, what) = self.lock_of_request(claim);
         format!(
-            "{}({}, {}, {}, {}, {})",
+            "{}({}, {}, {near}, {what}, {}, {})",
             self.inner.statements.begin,
             bytes(claim.key.as_bytes()),
             self.lock(claim.key, b""),
-            self.lock(claim.key, claim.fingerprint.as_bytes()),
             bytes(&claim.owner.bits().to_be_bytes()),
             from.map_or_else(|| "NULL".to_owned(), |from| bytes(&from.bits().to_be_bytes())),
         )
@@ -221,6 +219,16 @@ impl PostgresStore {
         hasher.update(self.inner.statements.begin.as_bytes()).update(key.as_bytes()).update(fingerprint);
         let [a, b, c, d, e, f, g, h, ..] = *hasher.finalize().as_bytes();
         i64::from_be_bytes([a, b, c, d, e, f, g, h])
+    }
+
+    /// The two numbers of a request's lock. The first is the same for all requests under one key, so that those that are held
+    /// by others can be told from those of other keys.
+    fn lock_of_request(&self, claim: &Claim) -> (i32, i32) {
+        let half = |whole: i64| {
+            let [a, b, c, d, ..] = whole.to_be_bytes();
+            i32::from_be_bytes([a, b, c, d])
+        };
+        (half(self.lock(claim.key, b"")), half(self.lock(claim.key, claim.fingerprint.as_bytes())))
     }
 }
 

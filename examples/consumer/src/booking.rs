@@ -12,7 +12,7 @@ use idem_runtime::{Idempotency, SqliteStore};
 
 #[derive(Clone, Debug, Args)]
 #[group(skip)]
-pub(crate) struct Common {
+pub(crate) struct Booking {
     /// The SQLite file with the bookings and the records of the messages; several consumers may share it
     #[arg(long, default_value = "ledger.db", value_name = "FILE")]
     pub(crate) ledger: PathBuf,
@@ -47,7 +47,7 @@ pub(crate) fn open(ledger: &Path) -> Result<SqliteStore, String> {
     SqliteStore::open(ledger).map_err(|error| format!("the ledger cannot be opened: {error}"))
 }
 
-impl Common {
+impl Booking {
     /// A handler, and the guard that is drained when it ends.
     pub(crate) async fn handler(&self, queue: &str) -> Result<(Handler, Idempotency), String> {
         let store = open(&self.ledger)?;
