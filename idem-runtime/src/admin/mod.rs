@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use crate::digest::RecordKey;
 use crate::engine::settled::Settled;
-use crate::store::{Claim, ClaimOutcome, Entry, ErasedStore, Hold, OwnerToken, Record, StoreError};
+use crate::store::{Age, Claim, ClaimOutcome, Entry, ErasedStore, Hold, OwnerToken, Record, StoreError};
 use crate::{Fingerprint, Idempotency};
 
 mod answer;
@@ -79,6 +79,8 @@ pub struct Known {
     pub bytes: usize,
     /// How long the record lives at the least. `None` where the store cannot tell, and for a claim.
     pub expires_in: Option<Duration>,
+    /// How old it is, by the store's clock. `None` where the store cannot tell, and a memory store cannot of a record.
+    pub age: Option<Age>,
     /// What is replayed, if there is something.
     pub answer: Option<Answer>,
 }
@@ -190,7 +192,8 @@ impl Admin {
     /// # Errors
     /// When the store cannot say, or cannot read the entry.
     pub async fn look_up(&self, key: RecordKey) -> Result<Option<Known>, StoreError> {
-        self.store().look_up(key).await?.map(Known::read).transpose()
+        let Some((entry, age)) = self.store().inspect(key).await? else { return Ok(None) };
+        Ok(Some(Known { age, ..Known::read(entry)? }))
     }
 
     /// Lets the next retry run: for a key that is [`Abandoned`](KeyState::Abandoned) or whose outcome is
@@ -343,7 +346,7 @@ struct Held {
 
 impl Known {
     fn read(entry: Entry) -> Result<Self, StoreError> {
-        let claim = |state, attempt| Self { state, attempt, bytes: 0, expires_in: None, answer: None };
+        let claim = |state, attempt| Self { state, attempt, bytes: 0, expires_in: None, age: None, answer: None };
         let record = match entry {
             Entry::InFlight(holder) => return Ok(claim(KeyState::InFlight, holder.attempt)),
             Entry::Abandoned(holder) => return Ok(claim(KeyState::Abandoned, holder.attempt)),
@@ -357,6 +360,6 @@ impl Known {
             Settled::Unknown => (KeyState::OutcomeUnknown, None),
         };
         let expires_in = Some(expires_in).filter(|left| !left.is_zero());
-        Ok(Self { state, attempt, bytes, expires_in, answer })
+        Ok(Self { state, attempt, bytes, expires_in, age: None, answer })
     }
 }

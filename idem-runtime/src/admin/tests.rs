@@ -79,8 +79,13 @@ async fn a_live_claim_is_refused_and_an_abandoned_one_is_not() {
             assert!(matches!(result, Err(AdminError::Refused(KeyState::InFlight))), "{result:?}");
         }
     }
-    tokio::time::advance(Duration::from_secs(30)).await;
-    assert_eq!(admin.look_up(key).await.unwrap().unwrap().state, KeyState::Abandoned);
+    tokio::time::advance(Duration::from_secs(20)).await;
+    let (lease_left, last_sign) = (Duration::from_secs(10), None);
+    assert_eq!(admin.look_up(key).await.unwrap().unwrap().age, Some(Age::InFlight { lease_left, last_sign }));
+    tokio::time::advance(Duration::from_secs(51)).await;
+    let known = admin.look_up(key).await.unwrap().unwrap();
+    let lease_ended = Duration::from_secs(41);
+    assert_eq!((known.state, known.age), (KeyState::Abandoned, Some(Age::Abandoned { lease_ended, last_sign })));
     let answer = Answer::response(http::StatusCode::CREATED, Some("text/plain"), "paid");
     assert_eq!(admin.settle(key, &answer, Duration::from_secs(60)).await.unwrap(), KeyState::Abandoned);
     assert_eq!(admin.look_up(key).await.unwrap().unwrap().answer, Some(answer));

@@ -96,6 +96,7 @@ async fn unreadable<H: Harness>(stage: &Stage<'_, H>, claim: &Claim, damage: Dam
             stage.there().claim(&rival(claim)).await.map(drop),
             stage.there().take_over(&rival(claim), claim.owner).await.map(drop),
             stage.there().look_up(claim.key).await.map(drop),
+            stage.there().inspect(claim.key).await.map(drop),
         ];
         if let Some(wrong) = answers.iter().find(|answer| !matches!(answer, Err(StoreError::Corrupt(_)))) {
             return Err(Failure::new(format!("{damage:?}: expected Corrupt, found {wrong:?}")));

@@ -49,6 +49,7 @@ use crate::digest::RecordKey;
 use crate::store::Store;
 
 mod adversity;
+mod ages;
 mod claims;
 mod expiry;
 mod owners;
@@ -235,6 +236,9 @@ pub fn cases<H: Harness>() -> Vec<Case<H>> {
         expiry::abandoned_claim_ends["I11", "I31"],
         expiry::lease_longer_than_ttl["I12"],
         expiry::lease_shorter_than_ttl["I12", "I31"],
+        ages::age_of_a_record["I8"],
+        ages::age_of_a_claim["I8", "I12"],
+        ages::age_of_an_abandoned_claim["I8", "I12"],
         reopening::reopened_and_completed["I14", "I17"],
         reopening::reopened_and_released["I18"],
         reopening::reopened_and_abandoned["I12"],

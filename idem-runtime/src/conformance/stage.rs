@@ -149,6 +149,7 @@ pub(super) fn tombstone(store: &impl Store) -> Outcome {
 pub(super) async fn seen<H: Harness>(stage: &Stage<'_, H>, claim: &Claim, expected: &Entry) -> Verdict {
     for store in [stage.here(), stage.there()] {
         same("look_up", store.look_up(claim.key).await?.as_ref(), Some(expected))?;
+        same("inspect", store.inspect(claim.key).await?.map(|(entry, _)| entry).as_ref(), Some(expected))?;
     }
     let answer = match expected.clone() {
         Entry::InFlight(holder) => ClaimOutcome::InFlight(holder),
@@ -162,6 +163,7 @@ pub(super) async fn seen<H: Harness>(stage: &Stage<'_, H>, claim: &Claim, expect
 pub(super) async fn gone<H: Harness>(stage: &Stage<'_, H>, claim: &Claim) -> Verdict {
     for store in [stage.here(), stage.there()] {
         same("look_up", store.look_up(claim.key).await?, None)?;
+        same("inspect", store.inspect(claim.key).await?, None)?;
     }
     fresh(stage.there(), &rival(claim)).await
 }

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::digest::Fingerprint;
-use crate::store::{Claim, ClaimOutcome, Entry, Hold, MemoryStore, Outcome, OwnerToken, Record, StoreError};
+use crate::store::{Age, Claim, ClaimOutcome, Entry, Hold, MemoryStore, Outcome, OwnerToken, Record, StoreError};
 
 struct InMemory {
     store: MemoryStore,
@@ -104,6 +104,16 @@ enum Fault {
     EverybodyReopens,
     /// Takes back a claim that somebody holds.
     ReopensClaims,
+    /// Says of each record that it has just been recorded.
+    AgesNoRecord,
+    /// Says of each lease that it has just ended, or been given.
+    AgesNoLease,
+    /// Says of a claim that was abandoned that its lease still runs.
+    BuriesNobody,
+    /// Says of a record how old the claim was.
+    ForgetsTheTtl,
+    /// Finds nothing where somebody only looks.
+    InspectsNothing,
     /// Panics.
     Panics,
 }
@@ -151,6 +161,24 @@ impl Store for Faulty {
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         self.store.look_up(key).await
     }
+    async fn inspect(&self, key: RecordKey) -> Result<Option<(Entry, Option<Age>)>, StoreError> {
+        let Some((entry, age)) = self.store.inspect(key).await? else { return Ok(None) };
+        let (zero, last_sign) = (Duration::ZERO, None);
+        let age = match (self.fault, &entry, age) {
+            (Fault::InspectsNothing, ..) => return Ok(None),
+            (Fault::AgesNoRecord, Entry::Completed(_), _) => Some(Age::Recorded { ago: zero }),
+            (Fault::ForgetsTheTtl, Entry::Completed(record), _) => Some(Age::Recorded { ago: record.expires_in }),
+            (Fault::AgesNoLease, Entry::Abandoned(_), _) => Some(Age::Abandoned { lease_ended: zero, last_sign }),
+            (Fault::AgesNoLease, _, Some(Age::InFlight { lease_left, .. })) => {
+                Some(Age::InFlight { lease_left, last_sign: Some(zero) })
+            }
+            (Fault::BuriesNobody, _, Some(Age::Abandoned { lease_ended, .. })) => {
+                Some(Age::InFlight { lease_left: lease_ended, last_sign })
+            }
+            (.., age) => age,
+        };
+        Ok(Some((entry, age)))
+    }
     async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {
         match (self.fault, self.store.look_up(claim.key).await?) {
             (Fault::ReopensAnything, Some(Entry::Completed(record))) => self.store.reopen(claim, &record).await,
@@ -187,6 +215,12 @@ async fn a_fault_is_found_and_named() {
         (Fault::ReopensAnything, "reopening_of_another_record"),
         (Fault::EverybodyReopens, "many_reopen"),
         (Fault::ReopensClaims, "reopening_of_a_claim"),
+        (Fault::AgesNoRecord, "age_of_a_record"),
+        (Fault::ForgetsTheTtl, "age_of_a_record"),
+        (Fault::AgesNoLease, "age_of_a_claim"),
+        (Fault::AgesNoLease, "age_of_an_abandoned_claim"),
+        (Fault::BuriesNobody, "age_of_an_abandoned_claim"),
+        (Fault::InspectsNothing, "completion"),
         (Fault::Panics, "fresh_claim"),
     ] {
         let harness = WithFault(MemoryStore::new(), fault);

@@ -4,7 +4,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
+use super::{Age, Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
 
 type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -21,6 +21,8 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn complete<'a>(&'a self, claim: &'a Claim, attempt: u32, outcome: &'a Outcome) -> Call<'a, Hold>;
     fn release<'a>(&'a self, claim: &'a Claim) -> Call<'a, Hold>;
     fn look_up(&self, key: RecordKey) -> Call<'_, Option<Entry>>;
+    #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "for an operator"))]
+    fn inspect(&self, key: RecordKey) -> Call<'_, Option<(Entry, Option<Age>)>>;
     #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "for an operator"))]
     fn reopen<'a>(&'a self, claim: &'a Claim, seen: &'a Record) -> Call<'a, Hold>;
     #[cfg_attr(not(feature = "admin"), allow(dead_code, reason = "for an operator"))]
@@ -50,6 +52,9 @@ impl<S: Store> ErasedStore for S {
     }
     fn look_up(&self, key: RecordKey) -> Call<'_, Option<Entry>> {
         Box::pin(Store::look_up(self, key))
+    }
+    fn inspect(&self, key: RecordKey) -> Call<'_, Option<(Entry, Option<Age>)>> {
+        Box::pin(Store::inspect(self, key))
     }
     fn reopen<'a>(&'a self, claim: &'a Claim, seen: &'a Record) -> Call<'a, Hold> {
         Box::pin(Store::reopen(self, claim, seen))

@@ -12,6 +12,7 @@ use bytes::Bytes;
 
 use crate::digest::{Fingerprint, RecordKey};
 
+mod age;
 #[cfg(feature = "cache")]
 mod cached;
 #[cfg(feature = "encryption")]
@@ -30,6 +31,7 @@ mod sqlite;
 mod stored;
 mod transaction;
 
+pub use age::Age;
 #[cfg(feature = "cache")]
 pub use cached::CachedStore;
 #[cfg(feature = "encryption")]
@@ -317,6 +319,36 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// When the store cannot say, or cannot read the entry.
     fn look_up(&self, key: RecordKey) -> impl Future<Output = Result<Option<Entry>, StoreError>> + Send;
+
+    /// Says what there is and how old it is, by the store's clock and as of one moment, and changes nothing. For an operator,
+    /// and for nobody else: it may take longer than [`look_up`](Store::look_up), which the engine uses.
+    ///
+    /// By default, and where the store cannot tell, without an age.
+    ///
+    /// # Errors
+    /// As [`look_up`](Store::look_up).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::RecordKey;
+    /// use idem_runtime::store::{Age, MemoryStore, Store, StoreError};
+    ///
+    /// async fn show(store: &impl Store, key: RecordKey) -> Result<(), StoreError> {
+    ///     match store.inspect(key).await? {
+    ///         Some((_, Some(Age::Recorded { ago }))) => println!("recorded {ago:?} ago"),
+    ///         Some((entry, age)) => println!("{entry:?}, {age:?}"),
+    ///         None => println!("nothing"),
+    ///     }
+    ///     Ok(())
+    /// }
+    /// # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+    /// # show(&MemoryStore::new(), RecordKey::from_bytes([7; 32])).await.unwrap();
+    /// # });
+    /// ```
+    fn inspect(&self, key: RecordKey) -> impl Future<Output = Result<Option<(Entry, Option<Age>)>, StoreError>> + Send {
+        async move { Ok(self.look_up(key).await?.map(|entry| (entry, None))) }
+    }
 
     /// Makes a record a claim of `claim.owner`'s, if it is still the one that was `seen`, whatever it has left to live; the
     /// attempt goes up by one. For an operator who changes what a request has come to, and for nobody else: the engine

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Claim, Entry, Holder, Outcome, OwnerToken, Record, StoreError, span};
+use super::{Age, Claim, Entry, Holder, Outcome, OwnerToken, Record, StoreError, span};
 use crate::digest::{Fingerprint, RecordKey};
 
 /// The format that this release writes, and the only one that it reads.
@@ -75,6 +75,21 @@ impl Stored {
             }),
             State::Held if time.lease_ended => Entry::Abandoned(self.holder()),
             State::Held => Entry::InFlight(self.holder()),
+        }
+    }
+
+    /// How old it is. `lease_left` is in milliseconds, not above zero once the lease has ended; `None` if nobody can tell.
+    pub(crate) fn age(&self, time: Time, lease_left: Option<i64>) -> Option<Age> {
+        match self.state {
+            State::Done if time.expires_in == 0 => None,
+            State::Done => Some(Age::Recorded { ago: Duration::from_millis(self.ttl.saturating_sub(time.expires_in)) }),
+            State::Held => lease_left.map(|left| {
+                let span = Duration::from_millis(left.unsigned_abs());
+                match left {
+                    1.. => Age::InFlight { lease_left: span, last_sign: None },
+                    _ => Age::Abandoned { lease_ended: span, last_sign: None },
+                }
+            }),
         }
     }
 
@@ -156,6 +171,18 @@ mod tests {
         let endless = Claim { lease: Duration::MAX, ttl: Duration::MAX, ..claim() };
         assert_eq!(Stored::held(&endless, 1).ttl, span::MAX_MILLIS);
         assert_eq!(Stored::held(&Claim { ttl: Duration::ZERO, ..claim() }, 1).ttl, 1);
+    }
+
+    #[test]
+    fn an_age_is_said_only_where_it_is_known() {
+        let (held, done) = (Stored::held(&claim(), 1), Stored::done(&claim(), 1, &outcome(b"", b"")).unwrap());
+        let (time, millis) = (|expires_in| Time { lease_ended: false, expires_in }, Duration::from_millis);
+        let (held, done) = (|left| held.age(time(0), left), |left| done.age(time(left), None));
+        assert_eq!(held(Some(7)), Some(Age::InFlight { lease_left: millis(7), last_sign: None }));
+        assert_eq!(held(Some(0)), Some(Age::Abandoned { lease_ended: millis(0), last_sign: None }));
+        assert_eq!(held(Some(-7)), Some(Age::Abandoned { lease_ended: millis(7), last_sign: None }));
+        assert_eq!((held(None), done(0)), (None, None));
+        assert_eq!(done(990), Some(Age::Recorded { ago: millis(10) }));
     }
 
     #[test]

@@ -13,7 +13,7 @@ use super::meters::StoreMeters;
 use super::store_call::{CallResult, StoreCall, Told};
 use crate::digest::RecordKey;
 use crate::store::{
-    AnyTransaction, Begun, Claim, ClaimOutcome, Committed, Entry, ErasedStore, ErasedTransactionalStore, Hold,
+    Age, AnyTransaction, Begun, Claim, ClaimOutcome, Committed, Entry, ErasedStore, ErasedTransactionalStore, Hold,
     MemoryStore, Outcome, OwnerToken, Record, Recording, Store, StoreError, Transactional, Writes,
 };
 
@@ -134,6 +134,10 @@ impl<S: Store> ErasedStore for Observed<S> {
     }
 
     // What an operator does now and then is not timed.
+    fn inspect(&self, key: RecordKey) -> Call<'_, Result<Option<(Entry, Option<Age>)>, StoreError>> {
+        Box::pin(self.store.inspect(key))
+    }
+
     fn reopen<'a>(&'a self, claim: &'a Claim, seen: &'a Record) -> Call<'a, Result<Hold, StoreError>> {
         Box::pin(self.store.reopen(claim, seen))
     }

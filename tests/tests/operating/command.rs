@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::process::Output;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use idem_runtime::store::{PostgresStore, RedisStore, SqliteStore};
@@ -93,17 +93,38 @@ async fn send(server: &Program, path: &str, key: &str) -> Seen {
 
 const LOOKUP: [&str; 4] = ["--json", "lookup", "--operation", "POST /pay-once"];
 
+/// The lease of `/pay-once`, in milliseconds.
+const LEASE: u64 = 2_000;
+
+fn millis(known: &Value, name: &str) -> u64 {
+    known[name].as_u64().unwrap_or_else(|| panic!("no {name} in {known}"))
+}
+
+/// What has passed and what is left of a record is its TTL, and no more has passed than since `before`.
+fn is_of_age(known: &Value, ttl: u64, before: Instant) {
+    let (ago, left) = (millis(known, "recorded_ago_ms"), millis(known, "expires_in_ms"));
+    assert!((ago + left).abs_diff(ttl) <= 1, "{known}");
+    assert!(u128::from(ago) <= before.elapsed().as_millis() + 1, "{known}");
+    assert!(known.get("lease_left_ms").or(known.get("lease_ended_ago_ms")).is_none(), "{known}");
+}
+
 /// A server that is killed while its handler runs, and another one that does not know how that ended.
 async fn killed(ground: &Ground, outside: &Outside, key: &'static str) -> Program {
     let mut server = outside.server_on(&ground.url).await;
-    let address = server.address;
+    let (address, before) = (server.address, Instant::now());
     let first = tokio::spawn(async move {
         let request = reqwest::Client::new().post(format!("http://{address}/pay-once"));
         request.header("idempotency-key", key).send().await
     });
     let stopped = outside.next_at("before-effect").await;
     let lookup = [&LOOKUP[..], &["--key", key]].concat();
-    assert_eq!(ground.idem(&lookup).await.json()["state"], "in flight");
+    let known = ground.idem(&lookup).await.json();
+    assert_eq!(known["state"], "in flight");
+    let left = millis(&known, "lease_left_ms");
+    assert!((1..=LEASE + 1).contains(&left), "{known}");
+    // Only one of them keeps how long a lease is.
+    let sign = ground.url.starts_with("redis").then(|| LEASE - left);
+    assert_eq!(known.get("last_sign_ago_ms").and_then(Value::as_u64), sign, "{known}");
     let change = ["--operation", "POST /pay-once", "--key", key, "--reason", "too slow"];
     for command in ["release", "settle"] {
         let refused = ground.idem(&[&[command][..], &change].concat()).await;
@@ -113,10 +134,22 @@ async fn killed(ground: &Ground, outside: &Outside, key: &'static str) -> Progra
     server.kill();
     drop(stopped);
     assert!(first.await.unwrap().is_err());
-    until("the end of the lease", async || (ground.idem(&lookup).await.json()["state"] == "abandoned").then_some(()))
-        .await;
+    let known = until("the end of the lease", async || {
+        let known = ground.idem(&lookup).await.json();
+        (known["state"] == "abandoned").then_some(known)
+    })
+    .await;
     let server = outside.server_on(&ground.url).await;
     assert_eq!(send(&server, "/pay-once", key).await.refusal(), "outcome_unknown");
+    let later = ground.idem(&lookup).await.json();
+    let [ended, ended_later] = [&known, &later].map(|known| millis(known, "lease_ended_ago_ms"));
+    assert!(ended < ended_later, "a server was started in between: {known} {later}");
+    // The claim was made later than that, and its lease ended later still.
+    assert!(u128::from(ended_later + LEASE) <= before.elapsed().as_millis() + 100, "{later}");
+    let sign = ground.url.starts_with("redis").then_some(ended_later + LEASE);
+    assert_eq!(later.get("last_sign_ago_ms").and_then(Value::as_u64), sign, "{later}");
+    let text = ground.idem(&[&LOOKUP[1..], &["--key", key]].concat()).await.text();
+    assert!(text.contains("\nage      its lease ended "), "{text}");
     server
 }
 
@@ -126,6 +159,7 @@ async fn a_killed_request_is_released_and_runs_once(ground: Ground) {
     let audit = ground.file("audit");
     let key = ["--operation", "POST /pay-once", "--key", "k-canary"];
     let change = ["--reason", "the provider knows nothing of it", "--audit", &audit];
+    let released_at = Instant::now();
     let released = ground.idem(&[&["release"][..], &key, &change].concat()).await;
     assert_eq!(released.code, Some(0), "{}", released.error);
 
@@ -145,7 +179,9 @@ async fn a_killed_request_is_released_and_runs_once(ground: Ground) {
     let known = ground.idem(&[&LOOKUP[..], &["--key", "k-canary"]].concat()).await.json();
     assert_eq!((&known["state"], &known["status"], &known["attempt"]), (&json!("recorded"), &json!(201), &json!(1)));
     assert!(known.get("body").is_none(), "not unless it is asked for");
-    assert!(known["expires_in_ms"].as_u64().is_some_and(|left| (1..=3_600_000).contains(&left)), "{known}");
+    is_of_age(&known, 3_600_000, released_at);
+    let text = ground.idem(&[&["lookup"][..], &key].concat()).await.text();
+    assert!(text.contains("\nage      recorded ") && text.contains(" ago, kept for "), "{text}");
     let body = ground.idem(&[&["lookup", "--body"][..], &key].concat()).await;
     assert_eq!(body.out, paid[0].body);
     let again = ground.idem(&[&["release"][..], &key, &change].concat()).await;
@@ -168,6 +204,7 @@ async fn a_killed_request_is_settled_byte_for_byte(ground: Ground) {
     std::fs::write(&body, &bytes).unwrap();
     let key = ["--operation", "POST /pay-once", "--key", "k", "--audit-key"];
     let answer = ["--status", "201", "--content-type", "application/json", "--body", &body, "--ttl", "2h"];
+    let settled_at = Instant::now();
     let settled = ground.idem(&[&["settle", "--reason", "paid, says the bank"][..], &key, &answer].concat()).await;
     assert_eq!(settled.code, Some(0), "{}", settled.error);
     let audit: Vec<Value> = settled.error.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
@@ -181,7 +218,7 @@ async fn a_killed_request_is_settled_byte_for_byte(ground: Ground) {
     assert_eq!(outside.effects(), [""; 0]);
     let known = ground.idem(&[&LOOKUP[..], &["--key", "k"]].concat()).await.json();
     assert_eq!((&known["attempt"], &known["body_bytes"]), (&json!(2), &json!(bytes.len())));
-    assert!(known["expires_in_ms"].as_u64().is_some_and(|left| left > 3_600_000));
+    is_of_age(&known, 7_200_000, settled_at);
 }
 
 /// More patient than by default: the tests share two cores.

@@ -11,6 +11,7 @@ use clap::Parser;
 use idem_runtime::StoreError;
 use idem_runtime::admin::AdminError;
 
+mod age;
 mod arguments;
 mod audit;
 mod report;

@@ -6,6 +6,8 @@ use idem_runtime::RecordKey;
 use idem_runtime::admin::{Answer, KeyState, Known};
 use serde_json::{Value, json};
 
+use crate::age;
+
 pub(crate) struct Report<'a> {
     pub(crate) key: RecordKey,
     pub(crate) known: &'a Known,
@@ -24,8 +26,11 @@ impl Report<'_> {
     }
 
     fn text(&self) -> String {
-        let Known { state, attempt, bytes, expires_in, answer, .. } = self.known;
+        let Known { state, attempt, bytes, expires_in, age, answer, .. } = self.known;
         let mut lines = vec![("key", self.key.to_string()), ("state", state.as_str().to_owned())];
+        if let Some(age) = age::text(*age, *expires_in) {
+            lines.push(("age", age));
+        }
         lines.push(("attempt", attempt.to_string()));
         match answer {
             Some(Answer::Response { status, headers, body }) => {
@@ -41,23 +46,20 @@ impl Report<'_> {
         if *bytes > 0 {
             lines.push(("size", format!("{bytes} bytes")));
         }
-        if let Some(left) = expires_in {
-            lines.push(("ends in", humantime::format_duration(whole_seconds(*left)).to_string()));
-        }
         lines.push(("a retry", meaning(*state).to_owned()));
         lines.into_iter().map(|(name, value)| format!("{name:<8} {value}\n")).collect()
     }
 
     fn json(&self) -> Value {
-        let Known { state, attempt, bytes, expires_in, answer, .. } = self.known;
+        let Known { state, attempt, bytes, expires_in, age, answer, .. } = self.known;
         let mut report = json!({
             "key": self.key.to_string(),
             "state": state.as_str(),
             "attempt": attempt,
             "bytes": bytes,
         });
-        if let Some(left) = expires_in {
-            report["expires_in_ms"] = json!(u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
+        for (name, time) in age::times(*age, *expires_in) {
+            report[name] = json!(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
         }
         if let Some(answer) = answer {
             report["body_bytes"] = json!(answer.body().len());
@@ -88,8 +90,4 @@ fn meaning(state: KeyState) -> &'static str {
         KeyState::OutcomeUnknown => "is refused with `outcome_unknown`, until the key is released or settled",
         _ => "is not known to this `idem`",
     }
-}
-
-fn whole_seconds(time: std::time::Duration) -> std::time::Duration {
-    std::time::Duration::from_secs(time.as_secs())
 }

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
+use super::{Age, Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
 
 mod firsts;
@@ -189,6 +189,11 @@ impl<S: Store> Store for CachedStore<S> {
             self.shared.records.keep(key, asked, record);
         }
         Ok(entry)
+    }
+
+    /// Of the store itself, whatever is cached.
+    async fn inspect(&self, key: RecordKey) -> Result<Option<(Entry, Option<Age>)>, StoreError> {
+        self.inner.inspect(key).await
     }
 
     /// What this process has cached of it is forgotten, with all else. What others have, is not: but of what an operator

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
+use super::{Age, Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
 
 mod key;
@@ -121,6 +121,13 @@ impl<S: Store> Store for EncryptedStore<S> {
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         match self.inner.look_up(key).await? {
             Some(Entry::Completed(record)) => Ok(Some(Entry::Completed(self.open(key, record)?))),
+            other => Ok(other),
+        }
+    }
+
+    async fn inspect(&self, key: RecordKey) -> Result<Option<(Entry, Option<Age>)>, StoreError> {
+        match self.inner.inspect(key).await? {
+            Some((Entry::Completed(record), age)) => Ok(Some((Entry::Completed(self.open(key, record)?), age))),
             other => Ok(other),
         }
     }

@@ -7,7 +7,7 @@ use bytes::{Buf, Bytes};
 use super::clock::Moment;
 use super::room::ENTRY_BYTES;
 use crate::digest::{Fingerprint, RecordKey};
-use crate::store::{Claim, ClaimOutcome, Entry, Holder, Outcome, OwnerToken, RESERVED_HEAD, Record};
+use crate::store::{Age, Claim, ClaimOutcome, Entry, Holder, Outcome, OwnerToken, RESERVED_HEAD, Record};
 
 /// What is known under a key. Behind a pointer, so that growing a table moves little.
 pub(super) enum Kept {
@@ -110,6 +110,13 @@ impl Kept {
         }
     }
 
+    pub(super) fn age(&self, now: Moment) -> Option<Age> {
+        match self {
+            Self::Held(held) => Some(held.age(now)),
+            Self::Done(_) => None,
+        }
+    }
+
     /// What it is to whoever looks, until it `ends`.
     pub(super) fn look(&self, now: Moment, ends: Moment) -> Entry {
         match self {
@@ -126,6 +133,14 @@ impl Kept {
 }
 
 impl Held {
+    fn age(&self, now: Moment) -> Age {
+        if self.lease_end.has_come(now) {
+            Age::Abandoned { lease_ended: now.since(self.lease_end), last_sign: None }
+        } else {
+            Age::InFlight { lease_left: self.lease_end.since(now), last_sign: None }
+        }
+    }
+
     fn holder(&self) -> Holder {
         Holder { owner: self.owner, fingerprint: self.fingerprint, attempt: self.attempt }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use parking_lot::Mutex;
 
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError};
+use super::{Age, Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError};
 use crate::digest::RecordKey;
 
 mod clock;
@@ -274,6 +274,11 @@ impl Store for MemoryStore {
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         Ok(self.inner.on(key, |shard, at, now| shard.look_up(at, now)))
+    }
+
+    /// Of a claim. A record does not keep how long it was to live, nor does a claim its lease.
+    async fn inspect(&self, key: RecordKey) -> Result<Option<(Entry, Option<Age>)>, StoreError> {
+        Ok(self.inner.on(key, |shard, at, now| shard.inspect(at, now)))
     }
 
     async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {

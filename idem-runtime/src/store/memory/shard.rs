@@ -11,7 +11,7 @@ use super::clock::Moment;
 use super::entry::{Done, Kept};
 use super::room::{ENTRY_BYTES, NoRoom, Room};
 use crate::digest::RecordKey;
-use crate::store::{Claim, ClaimOutcome, Entry, Hold, OwnerToken, RESERVED_HEAD, Record};
+use crate::store::{Age, Claim, ClaimOutcome, Entry, Hold, OwnerToken, RESERVED_HEAD, Record};
 
 /// For how many buckets each claim pays, which are looked through for entries that have ended.
 ///
@@ -182,6 +182,11 @@ impl Shard {
     pub(super) fn look_up(&self, at: Address, now: Moment) -> Option<Entry> {
         let slot = self.table.find(at.hash, |slot| slot.kept.is_of(at.key))?;
         (!slot.ends.has_come(now)).then(|| slot.kept.look(now, slot.ends))
+    }
+
+    pub(super) fn inspect(&self, at: Address, now: Moment) -> Option<(Entry, Option<Age>)> {
+        let slot = self.table.find(at.hash, |slot| slot.kept.is_of(at.key))?;
+        (!slot.ends.has_come(now)).then(|| (slot.kept.look(now, slot.ends), slot.kept.age(now)))
     }
 
     /// What a claim does of the sweeping, if there can be anything to sweep.

@@ -7,7 +7,9 @@ use std::time::Duration;
 use sqlx::PgPool;
 
 use super::stored::{FORMAT, State, Stored, Time};
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional, span};
+use super::{
+    Age, Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional, span,
+};
 use crate::digest::RecordKey;
 
 mod builder;
@@ -258,6 +260,17 @@ impl Store for PostgresStore {
 
     async fn look_up(&self, key: RecordKey) -> Result<Option<Entry>, StoreError> {
         Ok(self.look(key).await?.map(|(stored, time)| stored.into_entry(time)))
+    }
+
+    /// Of a claim without its last sign of life: a row does not keep how long its lease was.
+    async fn inspect(&self, key: RecordKey) -> Result<Option<(Entry, Option<Age>)>, StoreError> {
+        let parameters = || Parameters::new().with(key.as_bytes());
+        let Some(row) = self.ask(&self.inner.statements.inspect, Repeat::Harmless, parameters).await? else {
+            return Ok(None);
+        };
+        let Found::There { stored, time } = Found::read(key, &row)? else { return Err(fault::unexpected()) };
+        let age = stored.age(time, row::lease_left(&row)?);
+        Ok(Some((stored.into_entry(time), age)))
     }
 
     async fn reopen(&self, claim: &Claim, seen: &Record) -> Result<Hold, StoreError> {

@@ -57,6 +57,11 @@ impl Found {
     }
 }
 
+/// How many milliseconds a lease has left, where it was inspected. `None` of one that never ends, which nobody has made.
+pub(super) fn lease_left(row: &PgRow) -> Result<Option<i64>, StoreError> {
+    get(row, 12)
+}
+
 fn get<'r, T>(row: &'r PgRow, index: usize) -> Result<T, StoreError>
 where
     T: sqlx::Decode<'r, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,

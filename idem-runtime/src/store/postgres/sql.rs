@@ -51,6 +51,7 @@ fn is_usable(name: &str) -> bool {
 pub(super) struct Statements {
     pub(super) claim: SqlStr,
     pub(super) look: SqlStr,
+    pub(super) inspect: SqlStr,
     pub(super) take_over: SqlStr,
     pub(super) renew: SqlStr,
     pub(super) complete: SqlStr,
@@ -84,6 +85,15 @@ impl Statements {
         Self {
             claim: safe(format!("SELECT {columns} FROM {claim}($1, $2, $3, $4, $5, $6, $7) {left}")),
             look: safe(format!("SELECT {columns} FROM {look}($1) {left}")),
+            // The clock is read once, for all that is said; rounded up, a lease that has not ended has something left.
+            inspect: safe(format!(
+                "SELECT false, t.format, t.state, t.owner, t.fingerprint, t.attempt, t.ttl, t.digest, t.head, t.body, \
+                 t.lease_until <= c.moment, CASE WHEN t.state = 'done' AND isfinite(t.expires) \
+                 THEN floor(extract(epoch FROM t.expires - c.moment) * 1000)::bigint END, CASE WHEN isfinite(t.lease_until) \
+                 THEN ceil(extract(epoch FROM t.lease_until - c.moment) * 1000)::bigint END \
+                 FROM {table} t CROSS JOIN (SELECT clock_timestamp() AS moment) c \
+                 WHERE t.key = $1 AND CASE t.state WHEN 'done' THEN t.expires ELSE {CLAIM_ENDS} END > c.moment"
+            )),
             take_over: safe(format!(
                 "UPDATE {table} t SET format = $3, owner = $4, fingerprint = $5, attempt = $6, digest = $7, ttl = $9, \
                  lease_until = clock_timestamp() + $8 * interval '1 ms', \
@@ -176,7 +186,7 @@ mod tests {
         let sent = [&all.claim, &all.look, &all.take_over, &all.renew, &all.complete, &all.is_completed];
         let sent = sent
             .into_iter()
-            .chain([&all.release, &all.reopen, &all.sweep, &all.ended])
+            .chain([&all.inspect, &all.release, &all.reopen, &all.sweep, &all.ended])
             .map(SqlStr::as_str)
             .chain([SCHEMA_SQL]);
         for statement in sent {

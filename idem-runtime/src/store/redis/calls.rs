@@ -93,6 +93,22 @@ impl Errand<'_> {
         self.found(self.ask(&Request::two(self.left(), get), None).await?.values)
     }
 
+    /// What is there, and the time that this very value had left.
+    ///
+    /// By reading twice: if the value is the same, the second time was asked for while it was there, for no two owners write
+    /// the same. Not by a script: one that may write is refused where nothing can be written.
+    pub(super) async fn read_as_of_one_moment(&self) -> Result<Found, StoreError> {
+        let mut before = None;
+        for _ in 0..super::TRIES {
+            let Some((value, left)) = self.read().await? else { return Ok(None) };
+            if before.as_ref() == Some(&value) {
+                return Ok((left != Left::Over).then_some((value, left)));
+            }
+            before = Some(value);
+        }
+        Err(StoreError::Unavailable { reason: "the entry changes all the time".to_owned(), source: None })
+    }
+
     /// What is there, in one step; what is over is removed. If it is still `seen`, and without an expiry, it gets that
     /// back.
     pub(super) async fn settle(&self, seen: Option<&Value>) -> Result<Found, StoreError> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, span};
+use super::{Age, Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, span};
 use crate::digest::RecordKey;
 
 mod builder;
@@ -315,6 +315,14 @@ impl Store for RedisStore {
         let Some((value, left)) = Box::pin(errand.settle(None)).await? else { return Ok(None) };
         errand.vouch(&value, left, None).await?;
         Ok(reading::look(value, left, Snapshot::Atomic).sure())
+    }
+
+    async fn inspect(&self, key: RecordKey) -> Result<Option<(Entry, Option<Age>)>, StoreError> {
+        let errand = self.errand(key);
+        let Some((value, left)) = errand.read_as_of_one_moment().await? else { return Ok(None) };
+        errand.vouch(&value, left, None).await?;
+        let age = reading::age(&value, left);
+        Ok(reading::look(value, left, Snapshot::Atomic).sure().map(|entry| (entry, age)))
     }
 
     /// By the script that takes claims over: it puts one value in the place of another that is still there, to the byte, and

@@ -2,8 +2,10 @@
 
 use ::redis::Value as Reply;
 
+use std::time::Duration;
+
 use super::value::{Marker, Value};
-use crate::store::{ClaimOutcome, Entry, OwnerToken};
+use crate::store::{Age, ClaimOutcome, Entry, OwnerToken};
 
 /// What Redis says of an entry's expiry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -93,6 +95,27 @@ fn sure(value: Value, left: u64) -> Reading<Entry> {
     })
 }
 
+/// How old it is, by value and time of one moment: it was to live for its TTL, beyond its lease if it is a claim. `None` if it
+/// lives longer than that, which is not what was written.
+pub(super) fn age(value: &Value, left: Left) -> Option<Age> {
+    let Left::Millis(left) = left else { return None };
+    let millis = Duration::from_millis;
+    match (value.marker, left.checked_sub(value.ttl)) {
+        (Marker::Completed, _) => value.ttl.checked_sub(left).map(|ago| Age::Recorded { ago: millis(ago) }),
+        (Marker::Pending, Some(lease_left @ 1..)) => {
+            let last_sign = value.lease.checked_sub(lease_left).map(millis);
+            Some(Age::InFlight { lease_left: millis(lease_left), last_sign })
+        }
+        (Marker::Pending, _) => {
+            let ended = value.ttl.saturating_sub(left);
+            Some(Age::Abandoned {
+                lease_ended: millis(ended),
+                last_sign: Some(millis(value.lease.saturating_add(ended))),
+            })
+        }
+    }
+}
+
 /// Whether a claim's lease has ended: the entry lives for the TTL beyond its lease.
 pub(super) fn is_abandoned(value: &Value, left: u64) -> bool {
     value.marker == Marker::Pending && left <= value.ttl
@@ -175,6 +198,24 @@ mod tests {
         // The time was another entry's, which was there before.
         assert_eq!(lives(Left::Millis(TTL + 1), Snapshot::Torn), Duration::from_millis(TTL));
         assert_eq!(lives(Left::Endless, Snapshot::Atomic), Duration::ZERO);
+    }
+
+    #[test]
+    fn an_age_is_what_has_passed_of_ttl_and_lease() {
+        let (at, millis) = (|value, left| age(&value, Left::Millis(left)), Duration::from_millis);
+        assert_eq!(at(completed(), TTL - 7), Some(Age::Recorded { ago: millis(7) }));
+        let in_flight = |left, sign| Some(Age::InFlight { lease_left: millis(left), last_sign: sign });
+        assert_eq!(at(pending(), TTL + 30), in_flight(30, Some(millis(0))));
+        assert_eq!(at(pending(), TTL + 1), in_flight(1, Some(millis(29))));
+        // Renewed for longer than it was claimed for: since when, nobody knows.
+        assert_eq!(at(pending(), TTL + 31), in_flight(31, None));
+        let abandoned =
+            |ended| Some(Age::Abandoned { lease_ended: millis(ended), last_sign: Some(millis(30 + ended)) });
+        assert_eq!((at(pending(), TTL), at(pending(), TTL - 7)), (abandoned(0), abandoned(7)));
+        assert_eq!(at(completed(), TTL + 1), None);
+        for value in [pending(), completed()] {
+            assert_eq!((age(&value, Left::Endless), age(&value, Left::Over)), (None, None));
+        }
     }
 
     #[test]

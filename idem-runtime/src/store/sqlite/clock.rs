@@ -107,6 +107,19 @@ impl Times {
         }
     }
 
+    /// How many milliseconds a lease has left; not above zero once it has ended, and then since when at the least.
+    pub(super) fn lease_left(self, ttl: u64, now: Now) -> i64 {
+        let by_wall = self.expires.saturating_sub(millis(ttl)).saturating_sub(now.wall);
+        if self.boot == now.boot {
+            self.lease_until.saturating_sub(now.up)
+        } else if self.boot.is_surely_not(now.boot) {
+            // Before this start of the machine, whatever the wall clock says.
+            by_wall.min(now.up.saturating_neg())
+        } else {
+            by_wall
+        }
+    }
+
     /// Whether there is nothing left to be told of: a record that has ended, a claim that was abandoned so long ago.
     pub(super) fn is_over(self, state: State, ttl: u64, now: Now) -> bool {
         match state {
@@ -178,6 +191,25 @@ mod tests {
         let times = claimed_at(unknown(7_000));
         assert!(!times.lease_ended(TTL, unknown(7_099)) && times.lease_ended(TTL, unknown(7_100)));
         assert!(!times.lease_ended(TTL, now(1, 7_099)) && times.lease_ended(TTL, now(1, 7_100)));
+    }
+
+    #[test]
+    fn how_long_ago_a_lease_ended_is_by_the_clock_that_ended_it() {
+        let times = claimed_at(now(1_000, 7_000));
+        // The wall clock was put back, and matters as little as when it decides.
+        assert_eq!(times.lease_left(TTL, now(1_000, 5)), 100);
+        assert_eq!(times.lease_left(TTL, now(1_107, 5)), -7);
+        // Started again: by the wall clock, but before that start in any case.
+        let restarted = |up, wall| Now { boot: Boot([2; 16]), up, wall };
+        assert_eq!(times.lease_left(TTL, restarted(50, 7_900)), -800);
+        assert_eq!(times.lease_left(TTL, restarted(50, 7_001)), -50);
+        let unknown = |wall| Now { boot: Boot::UNKNOWN, up: wall, wall };
+        assert_eq!(times.lease_left(TTL, unknown(7_040)), 60);
+        let moments =
+            [now(1_099, 0), now(1_100, 0), restarted(0, 0), restarted(9, 9_000), unknown(7_099), unknown(7_100)];
+        for now in moments {
+            assert_eq!(times.lease_ended(TTL, now), times.lease_left(TTL, now) <= 0, "{now:?}");
+        }
     }
 
     #[test]

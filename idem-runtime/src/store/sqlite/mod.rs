@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::stored::{State, Stored};
-use super::{Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
+use super::{Age, Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
 use crate::digest::RecordKey;
 
 mod beside;
@@ -312,6 +312,17 @@ impl Store for SqliteStore {
             let now = clock.now();
             let found = Found::find(db, key).map(|found| found.filter(|found| !found.is_over(now)));
             drop(answer.send(found.map(|found| found.map(|found| found.into_entry(now)))));
+        }));
+        self.answered(waiting).await
+    }
+
+    /// Of a claim without its last sign of life: a row does not keep how long its lease was.
+    async fn inspect(&self, key: RecordKey) -> Result<Option<(Entry, Option<Age>)>, StoreError> {
+        let (answer, waiting) = oneshot::channel();
+        self.inner.readers.send(Box::new(move |db, clock| {
+            let now = clock.now();
+            let found = Found::find(db, key).map(|found| found.filter(|found| !found.is_over(now)));
+            drop(answer.send(found.map(|found| found.map(|found| found.into_entry_with_age(now)))));
         }));
         self.answered(waiting).await
     }

@@ -8,7 +8,7 @@ use super::clock::{Boot, Now, Times};
 use super::fault::store_error;
 use crate::digest::{Fingerprint, RecordKey};
 use crate::store::stored::{FORMAT, State, Stored, Time};
-use crate::store::{Claim, Entry, Outcome, OwnerToken, Record, StoreError};
+use crate::store::{Age, Claim, Entry, Outcome, OwnerToken, Record, StoreError};
 
 /// A whole row, as it was written.
 pub(super) struct Found {
@@ -79,11 +79,21 @@ impl Found {
     }
 
     pub(super) fn into_entry(self, now: Now) -> Entry {
-        let time = Time {
+        let time = self.time(now);
+        self.stored.into_entry(time)
+    }
+
+    pub(super) fn into_entry_with_age(self, now: Now) -> (Entry, Option<Age>) {
+        let (time, lease_left) = (self.time(now), self.times.lease_left(self.stored.ttl, now));
+        let age = self.stored.age(time, Some(lease_left));
+        (self.stored.into_entry(time), age)
+    }
+
+    fn time(&self, now: Now) -> Time {
+        Time {
             lease_ended: self.times.lease_ended(self.stored.ttl, now),
             expires_in: self.times.left(self.stored.ttl, now),
-        };
-        self.stored.into_entry(time)
+        }
     }
 
     /// Writes it again as it was found.
