@@ -181,7 +181,8 @@ async fn a_killed_request_is_settled_byte_for_byte(ground: Ground) {
     assert_eq!(outside.effects(), [""; 0]);
     let known = ground.idem(&[&LOOKUP[..], &["--key", "k"]].concat()).await.json();
     assert_eq!((&known["attempt"], &known["body_bytes"]), (&json!(2), &json!(bytes.len())));
-    assert!(known["expires_in_ms"].as_u64().is_some_and(|left| left > 3_600_000));
+    // Not as long as the operator's own claim would have been kept.
+    assert!(known["expires_in_ms"].as_u64().is_some_and(|left| (3_600_001..=7_200_000).contains(&left)));
 }
 
 /// More patient than by default: the tests share two cores.
