@@ -41,6 +41,16 @@ pub enum Operation {
     },
     /// A handler with `operation = ".."`.
     Named(String),
+    /// A route that a [layer](Idempotency::layer) guards, as in [`Route`](Self::Route). Where the layer is around the router,
+    /// and sees no route, the path of the request.
+    LayerRoute {
+        /// The method, in capitals.
+        method: String,
+        /// The route.
+        path: String,
+    },
+    /// What a layer guards that has a name, [`operation`](crate::IdempotencyLayerBuilder::operation).
+    LayerNamed(String),
     /// A job: the `operation` of an `#[idempotent_fn]`, its path (`shop::parcels::ship`) where it has none, or the name of a
     /// [`Job`](crate::Job).
     Job(String),
@@ -67,6 +77,25 @@ impl Operation {
                 Self::Route { method: method.to_owned(), path: path.to_owned() }
             }
             _ => Self::Named(text.to_owned()),
+        }
+    }
+
+    /// Reads the operation of what a layer guards, in the same way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::admin::Operation;
+    ///
+    /// let route = Operation::LayerRoute { method: "POST".into(), path: "/pay".into() };
+    /// assert_eq!(Operation::of_layer("POST /pay"), route);
+    /// assert_eq!(Operation::of_layer("payments"), Operation::LayerNamed("payments".into()));
+    /// ```
+    #[must_use]
+    pub fn of_layer(text: &str) -> Self {
+        match Self::of_handler(text) {
+            Self::Route { method, path } => Self::LayerRoute { method, path },
+            _ => Self::LayerNamed(text.to_owned()),
         }
     }
 }
@@ -184,6 +213,8 @@ impl Admin {
         let parts: &[&str] = match operation {
             Operation::Route { method, path } => &[method, path],
             Operation::Named(name) => &[name],
+            Operation::LayerRoute { method, path } => &["layer", method, path],
+            Operation::LayerNamed(name) => &["layer", "", name],
             Operation::Job(name) => &["", "job", name],
         };
         self.idempotency.digester().record_key(parts, scope, key)

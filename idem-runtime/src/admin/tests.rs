@@ -130,6 +130,8 @@ fn a_key_is_found_under_every_kind_of_operation() {
         (Operation::of_handler("POST /v1/pay/{id}"), &["POST", "/v1/pay/{id}"][..]),
         (Operation::of_handler("post an order"), &["post an order"]),
         (Operation::of_handler("Post /x"), &["Post /x"]),
+        (Operation::of_layer("POST /v1/pay/{id}"), &["layer", "POST", "/v1/pay/{id}"]),
+        (Operation::of_layer("payments"), &["layer", "", "payments"]),
         (Operation::Job("ship".to_owned()), &["", "job", "ship"]),
     ] {
         assert_eq!(admin.key(&operation, Some("t"), "k"), digester.record_key(parts, Some("t"), "k"));

@@ -5,6 +5,7 @@ use std::process::Output;
 use std::time::Duration;
 
 use axum::http::StatusCode;
+use axum::routing::post;
 use idem_runtime::store::{PostgresStore, RedisStore, SqliteStore};
 use idem_runtime::{Idempotency, IdempotencyBuilder, Job, OnFailure};
 use idem_tests::app::{AppState, Bed, router};
@@ -332,6 +333,31 @@ async fn a_secret_is_a_part_of_the_key() {
         let ran = ground.idem(&arguments).await;
         assert_eq!(ran.code, Some(3), "{arguments:?}");
         assert!(ran.error.contains("the operation, the scope and the application's secret"), "{}", ran.error);
+    }
+}
+
+#[tokio::test]
+async fn the_keys_of_a_layer_are_found() {
+    let ground = sqlite().await;
+    let idempotency = connect(&ground).await;
+    let layer = || idempotency.layer(Duration::from_secs(3600));
+    let (routes, named) = (layer().build().unwrap(), layer().operation("payments").build().unwrap());
+    let router = axum::Router::new()
+        .nest("/v1", axum::Router::new().route("/pay/{id}", post(|| async { "paid" })).route_layer(routes))
+        .route("/named", post(|| async { "paid" }).route_layer(named));
+    let server = Server::start(router).await;
+    for path in ["/v1/pay/7", "/named"] {
+        assert_eq!(Seen::of(server.post(path, "k", &json!(1))).await.status, 200);
+    }
+    for (operation, code) in [
+        (["--layer", "POST /v1/pay/{id}"], 0),
+        (["--layer", "payments"], 0),
+        (["--layer", "POST /named"], 3),
+        (["--operation", "POST /v1/pay/{id}"], 3),
+    ] {
+        let ran = ground.idem(&[&["lookup"][..], &operation, &["--key", "k"]].concat()).await;
+        assert_eq!(ran.code, Some(code), "{operation:?}: {}", ran.error);
+        assert!(code == 0 || ran.error.contains("--layer"), "{}", ran.error);
     }
 }
 

@@ -60,8 +60,11 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// The handler: "POST /v1/payments/{id}", its route as a whole; or the name that it has as its `operation`
-    #[arg(long, value_name = "OPERATION", conflicts_with_all = ["job", "digest"], requires = "key")]
+    #[arg(long, value_name = "OPERATION", conflicts_with_all = ["layer", "job", "digest"], requires = "key")]
     operation: Option<String>,
+    /// What a layer guards, and no annotation: its route or its name, as with --operation
+    #[arg(long, value_name = "OPERATION", conflicts_with_all = ["job", "digest"], requires = "key")]
+    layer: Option<String>,
     /// The job: its `operation`, or the path of its function, `shop::parcels::ship`
     #[arg(long, value_name = "NAME", conflicts_with = "digest", requires = "key")]
     job: Option<String>,
@@ -81,10 +84,11 @@ pub(crate) struct Which {
 
 impl Which {
     pub(crate) fn operation(&self) -> Option<Operation> {
-        match (&self.operation, &self.job) {
-            (Some(text), _) => Some(Operation::of_handler(text)),
-            (None, Some(name)) => Some(Operation::Job(name.clone())),
-            (None, None) => None,
+        match (&self.operation, &self.layer, &self.job) {
+            (Some(text), ..) => Some(Operation::of_handler(text)),
+            (_, Some(text), _) => Some(Operation::of_layer(text)),
+            (.., Some(name)) => Some(Operation::Job(name.clone())),
+            (None, None, None) => None,
         }
     }
 

@@ -43,7 +43,8 @@ impl Failed {
         Self::new(
             3,
             "nothing is known of this key. It may have ended; or it is another one: the operation, the scope and the \
-             application's secret are parts of what it is stored under, and have to be exactly as they were",
+             application's secret are parts of what it is stored under, and have to be exactly as they were; and the keys \
+             of a layer are found with --layer alone",
         )
     }
 }
@@ -143,7 +144,7 @@ impl Which {
         }
         match (self.operation(), &self.key) {
             (Some(operation), Some(key)) => Ok(admin.key(&operation, self.scope.as_deref(), key)),
-            _ => Err(Failed::wrong("name the key: --operation (or --job) and --key, or --digest")),
+            _ => Err(Failed::wrong("name the key: --operation (or --layer, or --job) and --key, or --digest")),
         }
     }
 }
