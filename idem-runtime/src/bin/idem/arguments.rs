@@ -74,7 +74,7 @@ pub(crate) struct Which {
     /// The key, without quotes of its own
     #[arg(long, value_name = "KEY", conflicts_with = "digest")]
     pub(crate) key: Option<String>,
-    /// The digest under which it is stored, as logs show it, in place of operation, scope and key
+    /// The digest under which it is stored, as warnings in the log show it, in place of operation, scope and key
     #[arg(long, value_name = "HEX", value_parser = digest, conflicts_with = "scope")]
     pub(crate) digest: Option<RecordKey>,
     /// Whether --digest is of a job: what is settled then is a value
@@ -167,7 +167,7 @@ fn content_type(text: &str) -> Result<String, String> {
 }
 
 fn digest(text: &str) -> Result<RecordKey, String> {
-    let wrong = || "64 hexadecimal digits, as logs show them".to_owned();
+    let wrong = || "64 hexadecimal digits, as warnings in the log show them".to_owned();
     if text.len() != 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
         return Err(wrong());
     }
