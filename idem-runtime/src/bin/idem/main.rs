@@ -100,20 +100,18 @@ async fn run(arguments: Arguments) -> Result<(), Failed> {
         }
         Command::Release { change } => {
             let key = change.which.key(&admin)?;
-            let mut audit = audit::Audit::begin("release", &change, key, &admin).await?;
-            let released = admin.release(key).await;
-            audit.end(released.as_ref().map(|_| "released".to_owned()).map_err(ToString::to_string))?;
-            let before = released?;
+            let known = admin.look_up(key).await?.ok_or_else(Failed::not_found)?;
+            let audit = audit::Audit::begin("release", &change, key, &known)?;
+            let before = audit.end("released", admin.release(key).await)?;
             say(json, key, before.as_str(), "released", "the next retry runs");
             Ok(())
         }
         Command::Settle { change, answer, ttl } => {
             let key = change.which.key(&admin)?;
             let answer = answer.read(change.which.is_job())?;
-            let mut audit = audit::Audit::begin("settle", &change, key, &admin).await?;
-            let settled = admin.settle(key, &answer, ttl).await;
-            audit.end(settled.as_ref().map(|_| "recorded".to_owned()).map_err(ToString::to_string))?;
-            let before = settled?;
+            let known = admin.look_up(key).await?.ok_or_else(Failed::not_found)?;
+            let audit = audit::Audit::begin("settle", &change, key, &known)?;
+            let before = audit.end("recorded", admin.settle(key, &answer, ttl).await)?;
             say(json, key, before.as_str(), "recorded", "retries are answered with this");
             Ok(())
         }
