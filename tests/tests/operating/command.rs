@@ -5,7 +5,6 @@ use std::process::Output;
 use std::time::Duration;
 
 use axum::http::StatusCode;
-use axum::routing::post;
 use idem_runtime::store::{PostgresStore, RedisStore, SqliteStore};
 use idem_runtime::{Idempotency, IdempotencyBuilder, Job, OnFailure};
 use idem_tests::app::{AppState, Bed, router};
@@ -22,14 +21,14 @@ use tokio::process::Command;
 use tokio::task::JoinSet;
 
 /// A store that outlives its servers.
-struct Ground {
-    url: String,
+pub(super) struct Ground {
+    pub(super) url: String,
     folder: TempDir,
     _redis: Option<RedisServer>,
     _postgres: Option<PostgresServer>,
 }
 
-async fn sqlite() -> Ground {
+pub(super) async fn sqlite() -> Ground {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("shop.db");
     drop(SqliteStore::open(&file).unwrap());
@@ -48,7 +47,7 @@ async fn postgres() -> Ground {
 }
 
 impl Ground {
-    async fn idem(&self, arguments: &[&str]) -> Ran {
+    pub(super) async fn idem(&self, arguments: &[&str]) -> Ran {
         idem(&[&["--store", &self.url], arguments].concat()).await
     }
 
@@ -63,10 +62,10 @@ impl Ground {
     }
 }
 
-struct Ran {
-    code: Option<i32>,
+pub(super) struct Ran {
+    pub(super) code: Option<i32>,
     out: Vec<u8>,
-    error: String,
+    pub(super) error: String,
 }
 
 impl Ran {
@@ -74,13 +73,13 @@ impl Ran {
         String::from_utf8(self.out.clone()).unwrap()
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         assert_eq!(self.code, Some(0), "{}", self.error);
         serde_json::from_slice(&self.out).unwrap()
     }
 }
 
-async fn idem(arguments: &[&str]) -> Ran {
+pub(super) async fn idem(arguments: &[&str]) -> Ran {
     let output: Output =
         soon("the end of idem", Command::new(built("idem")).args(arguments).env("USER", "ann").output()).await.unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
@@ -169,7 +168,12 @@ async fn a_killed_request_is_settled_byte_for_byte(ground: Ground) {
     std::fs::write(&body, &bytes).unwrap();
     let key = ["--operation", "POST /pay-once", "--key", "k", "--audit-key"];
     let answer = ["--status", "201", "--content-type", "application/json", "--body", &body, "--ttl", "2h"];
-    let settled = ground.idem(&[&["settle", "--reason", "paid, says the bank"][..], &key, &answer].concat()).await;
+    let settle = [&["settle", "--reason", "paid, says the bank"][..], &key, &answer].concat();
+    let unsaid = ground.idem(&settle).await;
+    assert_eq!(unsaid.code, Some(2), "{}", unsaid.error);
+    assert!(unsaid.error.starts_with("idem: an application that encrypts"), "no audit: {}", unsaid.error);
+    assert_eq!(ground.idem(&[&LOOKUP[..], &["--key", "k"]].concat()).await.json()["state"], "abandoned");
+    let settled = ground.idem(&[&settle[..], &["--not-encrypted"]].concat()).await;
     assert_eq!(settled.code, Some(0), "{}", settled.error);
     let audit: Vec<Value> = settled.error.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&audit[1]["raw_key"], &audit[1]["after"]), (&json!("k"), &json!("recorded")));
@@ -187,7 +191,7 @@ async fn a_killed_request_is_settled_byte_for_byte(ground: Ground) {
 }
 
 /// More patient than by default: the tests share two cores.
-async fn connect(ground: &Ground) -> Idempotency {
+pub(super) async fn connect(ground: &Ground) -> Idempotency {
     let (url, within) = (&*ground.url, Duration::from_secs(20));
     let patient = |builder: IdempotencyBuilder| builder.store_timeout(Duration::from_secs(30)).build();
     match url.split_once(':') {
@@ -333,31 +337,6 @@ async fn a_secret_is_a_part_of_the_key() {
         let ran = ground.idem(&arguments).await;
         assert_eq!(ran.code, Some(3), "{arguments:?}");
         assert!(ran.error.contains("the operation, the scope and the application's secret"), "{}", ran.error);
-    }
-}
-
-#[tokio::test]
-async fn the_keys_of_a_layer_are_found() {
-    let ground = sqlite().await;
-    let idempotency = connect(&ground).await;
-    let layer = || idempotency.layer(Duration::from_secs(3600));
-    let (routes, named) = (layer().build().unwrap(), layer().operation("payments").build().unwrap());
-    let router = axum::Router::new()
-        .nest("/v1", axum::Router::new().route("/pay/{id}", post(|| async { "paid" })).route_layer(routes))
-        .route("/named", post(|| async { "paid" }).route_layer(named));
-    let server = Server::start(router).await;
-    for path in ["/v1/pay/7", "/named"] {
-        assert_eq!(Seen::of(server.post(path, "k", &json!(1))).await.status, 200);
-    }
-    for (operation, code) in [
-        (["--layer", "POST /v1/pay/{id}"], 0),
-        (["--layer", "payments"], 0),
-        (["--layer", "POST /named"], 3),
-        (["--operation", "POST /v1/pay/{id}"], 3),
-    ] {
-        let ran = ground.idem(&[&["lookup"][..], &operation, &["--key", "k"]].concat()).await;
-        assert_eq!(ran.code, Some(code), "{operation:?}: {}", ran.error);
-        assert!(code == 0 || ran.error.contains("--layer"), "{}", ran.error);
     }
 }
 

@@ -14,9 +14,10 @@ use crate::Failed;
 #[derive(Debug, Parser)]
 #[command(name = "idem", version)]
 pub(crate) struct Arguments {
-    /// Where the application keeps its records: `sqlite:FILE`, `redis://HOST:PORT` or `postgres://USER@HOST/DATABASE`
+    /// Where the application keeps its records: `sqlite:FILE`, `redis://HOST:PORT` or `postgres://USER@HOST/DATABASE`; or the
+    /// same in IDEM_STORE, where no list of processes shows a password
     #[arg(long, value_name = "URL")]
-    pub(crate) store: String,
+    pub(crate) store: Option<String>,
     /// A file with the application's secret, without the line feed at its end; or the secret itself in IDEM_SECRET
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
@@ -51,6 +52,10 @@ pub(crate) enum Command {
         /// How long the answer is replayed
         #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = ttl)]
         ttl: Duration,
+        /// The application does not encrypt its records: has to be said for a key that is abandoned, of which that cannot be
+        /// seen. What is recorded by this is not encrypted, and an application that encrypts cannot read it
+        #[arg(long)]
+        not_encrypted: bool,
     },
     /// Remove what has ended
     Sweep,

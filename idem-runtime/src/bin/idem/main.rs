@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use idem_runtime::StoreError;
-use idem_runtime::admin::AdminError;
+use idem_runtime::admin::{AdminError, KeyState};
 
 mod arguments;
 mod audit;
@@ -91,6 +91,8 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Failed> {
     let Arguments { store, secret_file, json, command } = arguments;
+    let store = store.or_else(|| std::env::var("IDEM_STORE").ok().filter(|url| !url.is_empty()));
+    let store = store.ok_or_else(|| Failed::wrong("name the store: --store URL, or the variable IDEM_STORE"))?;
     let admin = store::open(&store, secret_file.as_deref()).await?.admin();
     match command {
         Command::Lookup { which, body } => {
@@ -106,12 +108,23 @@ async fn run(arguments: Arguments) -> Result<(), Failed> {
             say(json, key, before.as_str(), "released", "the next retry runs");
             Ok(())
         }
-        Command::Settle { change, answer, ttl } => {
+        Command::Settle { change, answer, ttl, not_encrypted } => {
             let key = change.which.key(&admin)?;
             let answer = answer.read(change.which.is_job())?;
             let known = admin.look_up(key).await?.ok_or_else(Failed::not_found)?;
+            if known.state == KeyState::Abandoned && !not_encrypted {
+                return Err(Failed::wrong(
+                    "an application that encrypts its records cannot read what this records, and refuses the key until that \
+                     has ended. Say --not-encrypted if it does not encrypt; if it does, settle with `Idempotency::admin`",
+                ));
+            }
             let audit = audit::Audit::begin("settle", &change, key, &known)?;
-            let before = audit.end("recorded", admin.settle(key, &answer, ttl).await)?;
+            let settled = match known.state {
+                // What could be read is not encrypted.
+                KeyState::Abandoned | KeyState::OutcomeUnknown => admin.settle(key, &answer, ttl).await,
+                state => Err(AdminError::Refused(state)),
+            };
+            let before = audit.end("recorded", settled)?;
             say(json, key, before.as_str(), "recorded", "retries are answered with this");
             Ok(())
         }
