@@ -4,6 +4,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::task::Poll;
 
@@ -52,6 +53,8 @@ struct Beside {
     /// Set by an extractor that wants the record's own transaction: of which store, and where it expects it.
     transaction: OnceLock<(Idempotency, Arc<Slot>)>,
     work: Mutex<Demand>,
+    /// A handler's guard works with it.
+    is_in_use: AtomicBool,
 }
 
 /// A handler's body, and what is recorded of its answer, with its type erased: everything behind it is compiled once and
@@ -86,13 +89,28 @@ impl Execution {
         })
     }
 
+    /// Whether no other handler's guard works with it. Requests that a handler makes of its own may carry its extensions, and
+    /// several of them the same execution: the first has it, and each other one its own.
+    pub(super) fn is_mine(&self) -> bool {
+        !self.shared.beside().is_in_use.swap(true, Ordering::AcqRel)
+    }
+
+    /// What is known of a request whose record is given again.
+    pub(super) fn know(&self, text: KeyText, idempotency: Idempotency) {
+        // Once: a request that is guarded anew has an execution of its own.
+        let _ = self.shared.beside().key.set((text, idempotency));
+    }
+
     /// The work, from whoever polls this request, or from whoever has left it: both look whether it is asked for.
     pub(super) async fn work(&self) -> Work {
         poll_fn(|_| {
             let mut demand = self.shared.beside().work.lock();
-            match std::mem::replace(&mut *demand, Demand::Asked) {
+            match std::mem::take(&mut *demand) {
                 Demand::Given(work) => Poll::Ready(work),
-                Demand::NotYet | Demand::Asked => Poll::Pending,
+                Demand::NotYet | Demand::Asked => {
+                    *demand = Demand::Asked;
+                    Poll::Pending
+                }
             }
         })
         .await
@@ -120,8 +138,7 @@ impl Execution {
         fingerprint: Fingerprint,
         policy: Policy,
     ) -> Call {
-        // Once: a request that is guarded anew has an execution of its own.
-        let _ = self.shared.beside().key.set((text, idempotency));
+        self.know(text, idempotency);
         let progress = self.progress();
         let transaction = self.transaction().map(|(_, slot)| Arc::clone(slot));
         Call { key, fingerprint, policy, progress, transaction }

@@ -98,6 +98,7 @@ where
     // What the future has in it while it waits is paid for by the byte, so what it waits for works on it where it is.
     fn from_request(request: axum::extract::Request, state: &S) -> impl Future<Output = Result<Self, Response>> + Send {
         let mut kept = Kept::of(request, Idempotency::from_ref(state), W::places(), sees_extensions::<E>());
+        kept.be_alone(sees_extensions::<E>());
         async move {
             if let Some(mark) = kept.mark.take() {
                 Box::pin(make_way(mark, kept.request.matched_path.as_ref())).await;
@@ -173,6 +174,18 @@ impl Kept {
             is_read_first: true,
             wants_path_params: matches!(places.key, Place::PathParameter),
             mark,
+        }
+    }
+
+    /// Has an execution of its own, if another handler's guard has the one that the request carries.
+    fn be_alone(&mut self, sees_extensions: bool) {
+        if self.request.execution.as_ref().is_none_or(Execution::is_mine) {
+            return;
+        }
+        self.request.execution = sees_extensions.then(Execution::new);
+        match &self.request.execution {
+            Some(own) => drop(self.inner.extensions_mut().insert(own.clone())),
+            None => drop(self.inner.extensions_mut().remove::<Execution>()),
         }
     }
 

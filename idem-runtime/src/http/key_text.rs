@@ -5,6 +5,7 @@ use std::fmt;
 use http::HeaderValue;
 
 /// Borrowed from the request where it is a header's value as it stands, so that it need not be copied.
+#[derive(Clone)]
 pub(crate) enum KeyText {
     Text(String),
     /// Visible ASCII, as it was checked to be.

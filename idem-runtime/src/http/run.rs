@@ -467,6 +467,9 @@ impl Ids {
         }
         let (head, body) = request.idempotency.engine().replay_at_once(attempt)?;
         seen.end(Outcome::Replayed);
+        if let Some(execution) = &request.execution {
+            execution.know(self.text.clone(), request.idempotency.clone());
+        }
         let origin = request.keyed.as_ref().and_then(|keyed| keyed.origin.as_ref());
         let replay = Replay { route, idempotency: &request.idempotency, origin, key: self.key };
         Some(replay.give(seen, &head, body).into_response())

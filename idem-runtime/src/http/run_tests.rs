@@ -152,6 +152,38 @@ async fn i42_what_was_left_and_never_runs_is_dropped() {
     until(|| seen.upgrade().is_none()).await;
 }
 
+/// A handler may pass its request's extensions on to requests of its own, and with them an execution that no key is known of.
+#[tokio::test]
+async fn i13_requests_that_carry_one_execution_each_run_their_own_body() {
+    let store = Slow::new(false);
+    let idempotency = Idempotency::new(store.clone());
+    let carried = Execution::new();
+    let mut calls = Vec::new();
+    for key in ["a", "b", "c"] {
+        let mut request = request(Some(key), Body::from(key));
+        request.extensions_mut().insert(carried.clone());
+        let guarded = Guarded::<axum::extract::Request>::from_request(request, &idempotency).await;
+        let (request, inner) = open(guarded.unwrap());
+        let own = inner.extensions().get::<Execution>().cloned().unwrap();
+        calls.push((key, Box::pin(call(request, async move { own.key().unwrap_or_default() }))));
+    }
+    for (_, call) in &mut calls {
+        assert!(poll_fn(|context| Poll::Ready(call.as_mut().poll(context).is_pending())).await);
+    }
+    store.may_answer.add_permits(1);
+    // Those behind are polled while the first one's work is asked for.
+    let (a, b, c) = {
+        let mut calls = calls.into_iter().map(|(_, call)| call);
+        let mut next = || calls.next().unwrap();
+        tokio::join!(next(), next(), next())
+    };
+    for (key, replayable) in [("a", a), ("b", b), ("c", c)] {
+        let body = replayable.into_response().into_body();
+        assert_eq!(http_body_util::BodyExt::collect(body).await.unwrap().to_bytes(), key);
+    }
+    assert_eq!(idempotency.counts().recorded, 3);
+}
+
 #[tokio::test]
 async fn b22_a_request_without_a_key_is_not_read() {
     struct Endless;

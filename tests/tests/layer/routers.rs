@@ -95,16 +95,28 @@ async fn what_is_not_there_is_not_found_and_not_recorded() {
         assert_eq!(Seen::of(server.post("/unknown", key, &json!(1))).await.status, 404);
     }
     assert_eq!(lines.counts(), (0, 0, 0));
-    // Around all, what axum says of it goes out, with and without a key.
+    // Around all, what axum says of it goes out. Nobody can tell beforehand that it will not be a handler.
     for layer in [layer, final_too] {
         let server = Server::start(router().layer(layer)).await;
         for _ in 0..2 {
             let seen = Seen::of(server.post("/unknown", "k", &json!(1))).await;
             assert_eq!((seen.status, seen.replayed), (404, false));
-            assert_eq!(Seen::of(server.client.post(server.url("/unknown"))).await.status, 404);
+            assert_eq!(Seen::of(server.client.post(server.url("/unknown"))).await.status, 400);
         }
     }
     assert_eq!((lines.counts(), lines.held()), ((4, 0, 4), 0));
+}
+
+/// axum tells no route of what is behind a nested service: it needs its key all the same.
+#[tokio::test]
+async fn b1_behind_a_nested_service_a_request_without_a_key_is_refused() {
+    let (bed, layer, lines) = counted();
+    let gate = Gate::open();
+    let inner = handlers(AppState::new(&bed, gate.clone()));
+    let server = Server::start(Router::new().nest_service("/nested", inner).layer(layer)).await;
+    let seen = Seen::of(server.client.post(server.url("/nested/pay")).json(&json!(1))).await;
+    assert_eq!((seen.status, gate.executions(), lines.counts()), (400, 0, (0, 0, 0)));
+    is_guarded(&server, "/nested/pay", &gate).await;
 }
 
 /// A fallback can be a handler like any other.

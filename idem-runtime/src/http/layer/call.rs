@@ -43,9 +43,8 @@ pub(super) async fn pass(known: Arc<Known>, mut request: axum::extract::Request,
 
 /// Whether a request that was let pass was guarded nearer to its handler, as those before it.
 fn look_back(known: &Known, method: &Method, was_guarded: bool, response: &Response) {
-    // An extractor in front of the annotated argument may have refused it, which is no success.
-    let is_refused = response.status().is_client_error() || response.status().is_server_error();
-    if !was_guarded && !is_refused {
+    // An extractor in front of the annotated argument may have refused it, or sent it to a login, which is no success.
+    if !was_guarded && response.status().is_success() {
         known.forget(method);
         tracing::error!(
             %method,
@@ -109,7 +108,7 @@ impl Call {
             drop(given_back);
             return self.unguarded(Unguarded::Bypassed, inner(handlers)).await;
         }
-        let mut identified = match self.identify(&mut start) {
+        let mut identified = match run::identify(&mut start, &self.rules) {
             Ok(Some(ids)) => ids.of(start, &self.rules, seen).0,
             Ok(None) => {
                 drop(given_back);
@@ -119,7 +118,7 @@ impl Call {
         };
         let mut waiting = Some((inner, handlers));
         let prepared = poll_fn(|_| match waiting.take() {
-            Some((inner, handlers)) => Poll::Ready(self.work(inner(handlers))),
+            Some((inner, handlers)) => Poll::Ready(self.work(inner, handlers)),
             None => unreachable!("the work is asked for once"),
         });
         let came = identified.execute(seen, prepared).await;
@@ -143,14 +142,6 @@ impl Call {
                 response
             }
             (Err(instead), _) => instead.into_response(),
-        }
-    }
-
-    fn identify(&self, start: &mut Start) -> Result<Option<run::Ids>, Refusal> {
-        match run::identify(start, &self.rules) {
-            // So that what there is not, is not found.
-            Err(refusal) if self.no_route && refusal.code() == RefusalCode::MissingKey => Ok(None),
-            identified => identified,
         }
     }
 
@@ -184,7 +175,9 @@ impl Call {
         unguarded.mark(response)
     }
 
-    async fn work(&self, handler: Body) -> Finished<Came> {
+    async fn work(&self, inner: Inner, handlers: axum::extract::Request) -> Finished<Came> {
+        // In here, and not before: a service may panic as it is called, too.
+        let handler = inner(handlers);
         let given_back = |came| Finished { answer: came, ending: Ending::Release, writes: Writes::Keep };
         let response = match until_asked(&self.guarding, handler).await {
             Ok(response) => response,

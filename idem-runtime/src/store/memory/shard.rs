@@ -241,6 +241,8 @@ impl Shard {
     fn shrink(&mut self) {
         if self.table.num_buckets() > SHRINK_FROM && self.table.len() < self.table.num_buckets() / 8 {
             self.table.shrink_to(self.table.len() * 2, |slot| slot.hash);
+            // Entries have moved behind the hand, which will not see them on this round.
+            self.earliest_of_round = self.earliest_of_round.min(self.earliest);
         }
     }
 
