@@ -24,6 +24,10 @@ pub use answer::{Answer, UnfitAnswer};
 /// How long an operator's own claim holds: a change is made in two steps, and a retry in between is refused as in progress.
 const LEASE: Duration = Duration::from_secs(10);
 
+/// How long a record lives at the most; and an operator's own claim, after its lease. Where the second step fails, it is all
+/// that says that this key must not run again.
+const LONGEST_TTL: Duration = Duration::from_secs(366 * 24 * 3600);
+
 /// Which operation a key belongs to: a part of its digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
@@ -37,6 +41,16 @@ pub enum Operation {
     },
     /// A handler with `operation = ".."`.
     Named(String),
+    /// A route that a [layer](Idempotency::layer) guards, as in [`Route`](Self::Route). Where the layer is around the router,
+    /// and sees no route, the path of the request.
+    LayerRoute {
+        /// The method, in capitals.
+        method: String,
+        /// The route.
+        path: String,
+    },
+    /// What a layer guards that has a name, [`operation`](crate::IdempotencyLayerBuilder::operation).
+    LayerNamed(String),
     /// A job: the `operation` of an `#[idempotent_fn]`, its path (`shop::parcels::ship`) where it has none, or the name of a
     /// [`Job`](crate::Job).
     Job(String),
@@ -63,6 +77,25 @@ impl Operation {
                 Self::Route { method: method.to_owned(), path: path.to_owned() }
             }
             _ => Self::Named(text.to_owned()),
+        }
+    }
+
+    /// Reads the operation of what a layer guards, in the same way.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::admin::Operation;
+    ///
+    /// let route = Operation::LayerRoute { method: "POST".into(), path: "/pay".into() };
+    /// assert_eq!(Operation::of_layer("POST /pay"), route);
+    /// assert_eq!(Operation::of_layer("payments"), Operation::LayerNamed("payments".into()));
+    /// ```
+    #[must_use]
+    pub fn of_layer(text: &str) -> Self {
+        match Self::of_handler(text) {
+            Self::Route { method, path } => Self::LayerRoute { method, path },
+            _ => Self::LayerNamed(text.to_owned()),
         }
     }
 }
@@ -182,6 +215,8 @@ impl Admin {
         let parts: &[&str] = match operation {
             Operation::Route { method, path } => &[method, path],
             Operation::Named(name) => &[name],
+            Operation::LayerRoute { method, path } => &["layer", method, path],
+            Operation::LayerNamed(name) => &["layer", "", name],
             Operation::Job(name) => &["", "job", name],
         };
         self.idempotency.digester().record_key(parts, scope, key)
@@ -232,7 +267,7 @@ impl Admin {
     /// # }
     /// ```
     pub async fn release(&self, key: RecordKey) -> Result<KeyState, AdminError> {
-        let (held, before) = self.take(key, LEASE * 6).await?;
+        let (held, before) = self.take(key).await?;
         match self.store().release(&held.claim).await? {
             Hold::Held => Ok(before),
             Hold::Lost => Err(AdminError::Changed),
@@ -241,7 +276,7 @@ impl Admin {
 
     /// Records `answer` as that of a key that is [`Abandoned`](KeyState::Abandoned) or whose outcome is
     /// [unknown](KeyState::OutcomeUnknown), once it is certain that what it was for *has* happened. Retries are answered with
-    /// it for `ttl`: 1 s to 366 days. The handler does not run.
+    /// it for `ttl`: 1 s to 366 days; and no shorter than the unknown outcome would have been kept. The handler does not run.
     ///
     /// Gives the state that the key was in. Compared as with [`release`](Self::release).
     ///
@@ -273,10 +308,11 @@ impl Admin {
     /// # }
     /// ```
     pub async fn settle(&self, key: RecordKey, answer: &Answer, ttl: Duration) -> Result<KeyState, AdminError> {
-        let ttl = ttl.clamp(Duration::from_secs(1), Duration::from_secs(366 * 24 * 3600));
+        let ttl = ttl.clamp(Duration::from_secs(1), LONGEST_TTL);
         let outcome = answer.encode(&self.idempotency.face().replayed_header)?;
-        let (held, before) = self.take(key, ttl).await?;
-        match self.store().complete(&held.claim, held.attempt, &outcome).await? {
+        let (held, before) = self.take(key).await?;
+        let done = Claim { ttl: ttl.max(held.kept_for), ..held.claim };
+        match self.store().complete(&done, held.attempt, &outcome).await? {
             Hold::Held => Ok(before),
             Hold::Lost => Err(AdminError::Changed),
         }
@@ -292,14 +328,14 @@ impl Admin {
     }
 
     /// Makes the operator the owner of what nobody owns any more.
-    async fn take(&self, key: RecordKey, ttl: Duration) -> Result<(Held, KeyState), AdminError> {
+    async fn take(&self, key: RecordKey) -> Result<(Held, KeyState), AdminError> {
         let entry = self.store().look_up(key).await?.ok_or(AdminError::NotFound)?;
         let claim = |fingerprint: Fingerprint| Claim {
             key,
             owner: OwnerToken::random(),
             fingerprint,
             lease: LEASE,
-            ttl,
+            ttl: LONGEST_TTL,
             // A settled outcome has to be as durable as any other.
             outlives_a_crash: true,
         };
@@ -309,7 +345,7 @@ impl Admin {
                 let (claim, expected) = (claim(holder.fingerprint), holder.attempt.saturating_add(1));
                 match self.store().take_over(&claim, holder.owner).await? {
                     ClaimOutcome::Claimed { attempt } if attempt == expected => {
-                        Ok((Held { claim, attempt }, KeyState::Abandoned))
+                        Ok((Held { claim, attempt, kept_for: Duration::ZERO }, KeyState::Abandoned))
                     }
                     ClaimOutcome::Claimed { .. } => {
                         // It had ended meanwhile, and this is a new claim of ours.
@@ -326,7 +362,10 @@ impl Admin {
                 }
                 let claim = claim(record.fingerprint);
                 match self.store().reopen(&claim, record).await? {
-                    Hold::Held => Ok((Held { claim, attempt: record.attempt.saturating_add(1) }, state)),
+                    Hold::Held => {
+                        let attempt = record.attempt.saturating_add(1);
+                        Ok((Held { claim, attempt, kept_for: record.expires_in }, state))
+                    }
                     Hold::Lost => Err(AdminError::Changed),
                 }
             }
@@ -342,6 +381,8 @@ impl Admin {
 struct Held {
     claim: Claim,
     attempt: u32,
+    /// How long what it replaces would still have been there, as far as that is known.
+    kept_for: Duration,
 }
 
 impl Known {

@@ -54,9 +54,30 @@ async fn what_is_unknown_is_settled_and_never_runs() {
     admin.settle(key, &Answer::value("7"), Duration::from_secs(60)).await.unwrap();
     assert_eq!(ship(&idempotency, Ok(1)).await.unwrap(), 7);
     let known = admin.look_up(key).await.unwrap().unwrap();
-    assert_eq!((known.attempt, known.expires_in), (2, Some(Duration::from_secs(60))));
-    tokio::time::advance(Duration::from_secs(60)).await;
+    let hour = Duration::from_secs(3600);
+    assert_eq!((known.attempt, known.expires_in), (2, Some(hour)), "no shorter than it was refused");
+    tokio::time::advance(hour).await;
     assert_eq!(admin.look_up(key).await.unwrap(), None);
+
+    assert!(ship(&idempotency, Err(())).await.is_err());
+    admin.settle(key, &Answer::value("7"), 2 * hour).await.unwrap();
+    assert_eq!(admin.look_up(key).await.unwrap().unwrap().expires_in, Some(2 * hour));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_change_that_fails_half_way_lets_nothing_run() {
+    let (idempotency, admin, key) = bench();
+    assert!(ship(&idempotency, Err(())).await.is_err());
+    // As a store leaves it that does the first step, and not the second.
+    admin.take(key).await.unwrap();
+    assert_eq!(admin.look_up(key).await.unwrap().unwrap().state, KeyState::InFlight);
+    tokio::time::advance(Duration::from_secs(365 * 24 * 3600)).await;
+    assert_eq!(admin.look_up(key).await.unwrap().unwrap().state, KeyState::Abandoned);
+    assert_eq!(refused(ship(&idempotency, Ok(1)).await), "outcome_unknown");
+    admin.take(key).await.unwrap();
+    tokio::time::advance(LEASE).await;
+    assert_eq!(admin.release(key).await.unwrap(), KeyState::Abandoned);
+    assert_eq!(ship(&idempotency, Ok(1)).await.unwrap(), 1);
 }
 
 #[tokio::test(start_paused = true)]
@@ -88,7 +109,8 @@ async fn a_live_claim_is_refused_and_an_abandoned_one_is_not() {
     assert_eq!((known.state, known.age), (KeyState::Abandoned, Some(Age::Abandoned { lease_ended, last_sign })));
     let answer = Answer::response(http::StatusCode::CREATED, Some("text/plain"), "paid");
     assert_eq!(admin.settle(key, &answer, Duration::from_secs(60)).await.unwrap(), KeyState::Abandoned);
-    assert_eq!(admin.look_up(key).await.unwrap().unwrap().answer, Some(answer));
+    let known = admin.look_up(key).await.unwrap().unwrap();
+    assert_eq!((known.answer, known.expires_in), (Some(answer), Some(Duration::from_secs(60))));
     assert_eq!(store.complete(&claim, 1, &Settled::unknown()).await.unwrap(), Hold::Lost, "its owner is too late");
 }
 
@@ -113,6 +135,8 @@ fn a_key_is_found_under_every_kind_of_operation() {
         (Operation::of_handler("POST /v1/pay/{id}"), &["POST", "/v1/pay/{id}"][..]),
         (Operation::of_handler("post an order"), &["post an order"]),
         (Operation::of_handler("Post /x"), &["Post /x"]),
+        (Operation::of_layer("POST /v1/pay/{id}"), &["layer", "POST", "/v1/pay/{id}"]),
+        (Operation::of_layer("payments"), &["layer", "", "payments"]),
         (Operation::Job("ship".to_owned()), &["", "job", "ship"]),
     ] {
         assert_eq!(admin.key(&operation, Some("t"), "k"), digester.record_key(parts, Some("t"), "k"));

@@ -373,8 +373,13 @@ impl Engine {
             Refused::Unavailable(_) => Event::Unavailable,
             Refused::Draining => Event::Draining,
         });
-        if let Refused::Unavailable(because) = refused {
-            tracing::error!(key = %claim.key, store = self.store.name(), %because, "a request was refused");
+        match refused {
+            Refused::Unavailable(because) => {
+                tracing::error!(key = %claim.key, store = self.store.name(), %because, "a request was refused");
+            }
+            // Somebody has to find out, and needs the whole digest for it.
+            Refused::OutcomeUnknown => tracing::warn!(key = %claim.key, "the outcome of a request is not known"),
+            _ => {}
         }
     }
 

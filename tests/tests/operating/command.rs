@@ -21,14 +21,14 @@ use tokio::process::Command;
 use tokio::task::JoinSet;
 
 /// A store that outlives its servers.
-struct Ground {
-    url: String,
+pub(super) struct Ground {
+    pub(super) url: String,
     folder: TempDir,
     _redis: Option<RedisServer>,
     _postgres: Option<PostgresServer>,
 }
 
-async fn sqlite() -> Ground {
+pub(super) async fn sqlite() -> Ground {
     let folder = TempDir::new().unwrap();
     let file = folder.path().join("shop.db");
     drop(SqliteStore::open(&file).unwrap());
@@ -47,7 +47,7 @@ async fn postgres() -> Ground {
 }
 
 impl Ground {
-    async fn idem(&self, arguments: &[&str]) -> Ran {
+    pub(super) async fn idem(&self, arguments: &[&str]) -> Ran {
         idem(&[&["--store", &self.url], arguments].concat()).await
     }
 
@@ -62,10 +62,10 @@ impl Ground {
     }
 }
 
-struct Ran {
-    code: Option<i32>,
+pub(super) struct Ran {
+    pub(super) code: Option<i32>,
     out: Vec<u8>,
-    error: String,
+    pub(super) error: String,
 }
 
 impl Ran {
@@ -73,13 +73,13 @@ impl Ran {
         String::from_utf8(self.out.clone()).unwrap()
     }
 
-    fn json(&self) -> Value {
+    pub(super) fn json(&self) -> Value {
         assert_eq!(self.code, Some(0), "{}", self.error);
         serde_json::from_slice(&self.out).unwrap()
     }
 }
 
-async fn idem(arguments: &[&str]) -> Ran {
+pub(super) async fn idem(arguments: &[&str]) -> Ran {
     let output: Output =
         soon("the end of idem", Command::new(built("idem")).args(arguments).env("USER", "ann").output()).await.unwrap();
     let error = String::from_utf8(output.stderr).unwrap();
@@ -205,7 +205,12 @@ async fn a_killed_request_is_settled_byte_for_byte(ground: Ground) {
     let key = ["--operation", "POST /pay-once", "--key", "k", "--audit-key"];
     let answer = ["--status", "201", "--content-type", "application/json", "--body", &body, "--ttl", "2h"];
     let settled_at = Instant::now();
-    let settled = ground.idem(&[&["settle", "--reason", "paid, says the bank"][..], &key, &answer].concat()).await;
+    let settle = [&["settle", "--reason", "paid, says the bank"][..], &key, &answer].concat();
+    let unsaid = ground.idem(&settle).await;
+    assert_eq!(unsaid.code, Some(2), "{}", unsaid.error);
+    assert!(unsaid.error.starts_with("idem: an application that encrypts"), "no audit: {}", unsaid.error);
+    assert_eq!(ground.idem(&[&LOOKUP[..], &["--key", "k"]].concat()).await.json()["state"], "abandoned");
+    let settled = ground.idem(&[&settle[..], &["--not-encrypted"]].concat()).await;
     assert_eq!(settled.code, Some(0), "{}", settled.error);
     let audit: Vec<Value> = settled.error.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!((&audit[1]["raw_key"], &audit[1]["after"]), (&json!("k"), &json!("recorded")));
@@ -219,10 +224,12 @@ async fn a_killed_request_is_settled_byte_for_byte(ground: Ground) {
     let known = ground.idem(&[&LOOKUP[..], &["--key", "k"]].concat()).await.json();
     assert_eq!((&known["attempt"], &known["body_bytes"]), (&json!(2), &json!(bytes.len())));
     is_of_age(&known, 7_200_000, settled_at);
+    // Not as long as the operator's own claim would have been kept.
+    assert!(known["expires_in_ms"].as_u64().is_some_and(|left| (3_600_001..=7_200_000).contains(&left)));
 }
 
 /// More patient than by default: the tests share two cores.
-async fn connect(ground: &Ground) -> Idempotency {
+pub(super) async fn connect(ground: &Ground) -> Idempotency {
     let (url, within) = (&*ground.url, Duration::from_secs(20));
     let patient = |builder: IdempotencyBuilder| builder.store_timeout(Duration::from_secs(30)).build();
     match url.split_once(':') {

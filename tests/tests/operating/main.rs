@@ -5,5 +5,6 @@
 mod bypass;
 mod command;
 mod defaults;
+mod finding;
 mod readiness;
 mod shutdown;

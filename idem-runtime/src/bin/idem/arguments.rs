@@ -14,9 +14,10 @@ use crate::Failed;
 #[derive(Debug, Parser)]
 #[command(name = "idem", version)]
 pub(crate) struct Arguments {
-    /// Where the application keeps its records: `sqlite:FILE`, `redis://HOST:PORT` or `postgres://USER@HOST/DATABASE`
+    /// Where the application keeps its records: `sqlite:FILE`, `redis://HOST:PORT` or `postgres://USER@HOST/DATABASE`; or the
+    /// same in IDEM_STORE, where no list of processes shows a password
     #[arg(long, value_name = "URL")]
-    pub(crate) store: String,
+    pub(crate) store: Option<String>,
     /// A file with the application's secret, without the line feed at its end; or the secret itself in IDEM_SECRET
     #[arg(long, value_name = "FILE")]
     pub(crate) secret_file: Option<PathBuf>,
@@ -51,6 +52,10 @@ pub(crate) enum Command {
         /// How long the answer is replayed
         #[arg(long, default_value = "24h", value_name = "DURATION", value_parser = ttl)]
         ttl: Duration,
+        /// The application does not encrypt its records: has to be said for a key that is abandoned, of which that cannot be
+        /// seen. What is recorded by this is not encrypted, and an application that encrypts cannot read it
+        #[arg(long)]
+        not_encrypted: bool,
     },
     /// Remove what has ended
     Sweep,
@@ -60,8 +65,11 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct Which {
     /// The handler: "POST /v1/payments/{id}", its route as a whole; or the name that it has as its `operation`
-    #[arg(long, value_name = "OPERATION", conflicts_with_all = ["job", "digest"], requires = "key")]
+    #[arg(long, value_name = "OPERATION", conflicts_with_all = ["layer", "job", "digest"], requires = "key")]
     operation: Option<String>,
+    /// What a layer guards, and no annotation: its route or its name, as with --operation
+    #[arg(long, value_name = "OPERATION", conflicts_with_all = ["job", "digest"], requires = "key")]
+    layer: Option<String>,
     /// The job: its `operation`, or the path of its function, `shop::parcels::ship`
     #[arg(long, value_name = "NAME", conflicts_with = "digest", requires = "key")]
     job: Option<String>,
@@ -71,7 +79,7 @@ pub(crate) struct Which {
     /// The key, without quotes of its own
     #[arg(long, value_name = "KEY", conflicts_with = "digest")]
     pub(crate) key: Option<String>,
-    /// The digest under which it is stored, as logs show it, in place of operation, scope and key
+    /// The digest under which it is stored, as warnings in the log show it, in place of operation, scope and key
     #[arg(long, value_name = "HEX", value_parser = digest, conflicts_with = "scope")]
     pub(crate) digest: Option<RecordKey>,
     /// Whether --digest is of a job: what is settled then is a value
@@ -81,10 +89,11 @@ pub(crate) struct Which {
 
 impl Which {
     pub(crate) fn operation(&self) -> Option<Operation> {
-        match (&self.operation, &self.job) {
-            (Some(text), _) => Some(Operation::of_handler(text)),
-            (None, Some(name)) => Some(Operation::Job(name.clone())),
-            (None, None) => None,
+        match (&self.operation, &self.layer, &self.job) {
+            (Some(text), ..) => Some(Operation::of_handler(text)),
+            (_, Some(text), _) => Some(Operation::of_layer(text)),
+            (.., Some(name)) => Some(Operation::Job(name.clone())),
+            (None, None, None) => None,
         }
     }
 
@@ -163,7 +172,7 @@ fn content_type(text: &str) -> Result<String, String> {
 }
 
 fn digest(text: &str) -> Result<RecordKey, String> {
-    let wrong = || "64 hexadecimal digits, as logs show them".to_owned();
+    let wrong = || "64 hexadecimal digits, as warnings in the log show them".to_owned();
     if text.len() != 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
         return Err(wrong());
     }

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use idem_runtime::StoreError;
-use idem_runtime::admin::AdminError;
+use idem_runtime::admin::{AdminError, KeyState};
 
 mod age;
 mod arguments;
@@ -44,7 +44,8 @@ impl Failed {
         Self::new(
             3,
             "nothing is known of this key. It may have ended; or it is another one: the operation, the scope and the \
-             application's secret are parts of what it is stored under, and have to be exactly as they were",
+             application's secret are parts of what it is stored under, and have to be exactly as they were; and the keys \
+             of a layer are found with --layer alone",
         )
     }
 }
@@ -91,6 +92,8 @@ fn main() -> ExitCode {
 
 async fn run(arguments: Arguments) -> Result<(), Failed> {
     let Arguments { store, secret_file, json, command } = arguments;
+    let store = store.or_else(|| std::env::var("IDEM_STORE").ok().filter(|url| !url.is_empty()));
+    let store = store.ok_or_else(|| Failed::wrong("name the store: --store URL, or the variable IDEM_STORE"))?;
     let admin = store::open(&store, secret_file.as_deref()).await?.admin();
     match command {
         Command::Lookup { which, body } => {
@@ -100,20 +103,29 @@ async fn run(arguments: Arguments) -> Result<(), Failed> {
         }
         Command::Release { change } => {
             let key = change.which.key(&admin)?;
-            let mut audit = audit::Audit::begin("release", &change, key, &admin).await?;
-            let released = admin.release(key).await;
-            audit.end(released.as_ref().map(|_| "released".to_owned()).map_err(ToString::to_string))?;
-            let before = released?;
+            let known = admin.look_up(key).await?.ok_or_else(Failed::not_found)?;
+            let audit = audit::Audit::begin("release", &change, key, &known)?;
+            let before = audit.end("released", admin.release(key).await)?;
             say(json, key, before.as_str(), "released", "the next retry runs");
             Ok(())
         }
-        Command::Settle { change, answer, ttl } => {
+        Command::Settle { change, answer, ttl, not_encrypted } => {
             let key = change.which.key(&admin)?;
             let answer = answer.read(change.which.is_job())?;
-            let mut audit = audit::Audit::begin("settle", &change, key, &admin).await?;
-            let settled = admin.settle(key, &answer, ttl).await;
-            audit.end(settled.as_ref().map(|_| "recorded".to_owned()).map_err(ToString::to_string))?;
-            let before = settled?;
+            let known = admin.look_up(key).await?.ok_or_else(Failed::not_found)?;
+            if known.state == KeyState::Abandoned && !not_encrypted {
+                return Err(Failed::wrong(
+                    "an application that encrypts its records cannot read what this records, and refuses the key until that \
+                     has ended. Say --not-encrypted if it does not encrypt; if it does, settle with `Idempotency::admin`",
+                ));
+            }
+            let audit = audit::Audit::begin("settle", &change, key, &known)?;
+            let settled = match known.state {
+                // What could be read is not encrypted.
+                KeyState::Abandoned | KeyState::OutcomeUnknown => admin.settle(key, &answer, ttl).await,
+                state => Err(AdminError::Refused(state)),
+            };
+            let before = audit.end("recorded", settled)?;
             say(json, key, before.as_str(), "recorded", "retries are answered with this");
             Ok(())
         }
@@ -144,7 +156,7 @@ impl Which {
         }
         match (self.operation(), &self.key) {
             (Some(operation), Some(key)) => Ok(admin.key(&operation, self.scope.as_deref(), key)),
-            _ => Err(Failed::wrong("name the key: --operation (or --job) and --key, or --digest")),
+            _ => Err(Failed::wrong("name the key: --operation (or --layer, or --job) and --key, or --digest")),
         }
     }
 }

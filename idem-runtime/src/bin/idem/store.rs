@@ -60,9 +60,25 @@ fn sqlite(url: &str, secret: &[u8]) -> Result<Idempotency, Failed> {
     if !file.is_file() {
         return Err(Failed::unusable(format!("there is no file {}", file.display())));
     }
+    if !holds_records(file).map_err(|error| Failed::unusable(format!("{}: {}", file.display(), in_one_line(&error))))? {
+        return Err(Failed::unusable(format!(
+            "there are no records in {}: it is not the file of an application with this store, and is left as it is",
+            file.display()
+        )));
+    }
     let builder = idem_runtime::SqliteStore::builder(file).response_timeout(PATIENCE);
     let store = builder.open().map_err(|error| Failed::unusable(in_one_line(&error)))?;
     Ok(with_secret(store, secret))
+}
+
+/// Read only: the store itself makes its tables in whatever file it is given.
+#[cfg(feature = "sqlite")]
+fn holds_records(file: &Path) -> idem_runtime::rusqlite::Result<bool> {
+    use idem_runtime::rusqlite::{Connection, OpenFlags};
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(file, flags)?;
+    let sql = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'idem_version')";
+    db.query_row(sql, [], |row| row.get(0))
 }
 
 #[cfg(not(feature = "sqlite"))]
