@@ -99,7 +99,7 @@ impl Session {
             };
             let message = incoming::message(&delivery.properties, &delivery.data);
             if delivery.redelivered {
-                tracing::info!(id = message.id, "delivered again");
+                tracing::info!(key = handler.books.digits(&message), "delivered again");
             }
             let key = message.order_key().to_owned();
             lanes.put(&key, Held { message, delivery, dead: self.dead.clone() }).await;
