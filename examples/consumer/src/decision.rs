@@ -11,6 +11,8 @@
 //! | no payment in it | nothing was run, and nothing would be | [put aside](Decision::PutAside) |
 //! | `missing_key`, `invalid_key`, `missing_scope` | it has no id, so nobody could tell its repeat: never run | [put aside](Decision::PutAside) |
 //! | `key_reused` | its id belongs to another content: one of both has the wrong id | [put aside](Decision::PutAside) |
+//! | it is among the bookings, and its record has ended | it was booked, more than a year ago | [acknowledged](Decision::Acknowledge) |
+//! | the same, of another content | as `key_reused` | [put aside](Decision::PutAside) |
 //! | `unreadable_record` | it was booked, and this release cannot read what it came to: never run again | [put aside](Decision::PutAside), loudly |
 //! | `response_not_kept` | it was booked | [acknowledged](Decision::Acknowledge) |
 //! | `outcome_unknown` and what is not known yet | a person has to look | [put aside](Decision::PutAside) |
@@ -83,6 +85,8 @@ impl Decision {
             Err(why @ NotBooked::Malformed(_)) => Self::PutAside(Reason::of("malformed", why)),
             Err(why @ (NotBooked::Uncovered | NotBooked::Panicked)) => Self::Retry(Reason::of("failed", why)),
             Err(NotBooked::Ledger(_)) => Self::Pause,
+            Err(NotBooked::BookedBefore(_)) => Self::Acknowledge,
+            Err(why @ NotBooked::IdTaken(_)) => Self::PutAside(Reason::of("key_reused", why)),
             Err(NotBooked::Refused(refusal)) => match refusal {
                 JobRefusal::InProgress => Self::Wait,
                 JobRefusal::Unavailable(_) => Self::Pause,
@@ -106,11 +110,13 @@ mod tests {
         let no_json = || serde_json::from_str::<u8>("no").unwrap_err();
         let aside = |code| Decision::PutAside(Reason { code, detail: Cow::Borrowed("") });
         let failed = || Decision::Retry(Reason { code: "failed", detail: Cow::Borrowed("") });
-        let table: [(NotBooked, Decision); 14] = [
+        let table: [(NotBooked, Decision); 16] = [
             (crate::Malformed("-".into()).into(), aside("malformed")),
             (NotBooked::Uncovered, failed()),
             (NotBooked::Panicked, failed()),
             (SqliteError::Ended.into(), Decision::Pause),
+            (NotBooked::BookedBefore(1), Decision::Acknowledge),
+            (NotBooked::IdTaken(1), aside("key_reused")),
             (JobRefusal::MissingKey.into(), aside("missing_key")),
             (JobRefusal::InvalidKey.into(), aside("invalid_key")),
             (JobRefusal::MissingScope.into(), aside("missing_scope")),

@@ -98,7 +98,7 @@ impl Countdown {
 impl Handler {
     /// Handles one message to its end. It is tried in place, for as long as that takes: whoever waits behind it waits.
     pub async fn handle(&self, message: &Message) -> Verdict {
-        let id = message.id.as_deref().unwrap_or("-");
+        let key = &*self.books.digits(message);
         let mut waits = self.patience.waits();
         let mut failures = 0;
         loop {
@@ -114,29 +114,29 @@ impl Handler {
             match (decision, tried) {
                 (Decision::Acknowledge, Ok(done)) => {
                     let how = if done.is_replayed() { "seen before" } else { "booked" };
-                    tracing::info!(id, booking = done.booking, balance = done.balance, "{how}");
+                    tracing::info!(key, booking = done.booking, "{how}");
                     self.pause().await;
                     return Verdict::Acknowledge;
                 }
                 (Decision::Acknowledge, Err(why)) => {
-                    tracing::info!(id, %why, "seen before");
+                    tracing::info!(key, %why, "seen before");
                     return Verdict::Acknowledge;
                 }
                 (Decision::Leave, _) => return Verdict::Leave,
                 (Decision::PutAside(reason), _) => {
-                    tracing::error!(id, code = reason.code, why = %reason.detail, "put aside");
+                    tracing::error!(key, code = reason.code, why = %reason.detail, "put aside");
                     return Verdict::DeadLetter(reason);
                 }
                 (Decision::Retry(reason), _) => {
                     failures += 1;
                     if failures >= self.patience.failures.get() {
-                        tracing::error!(id, failures, why = %reason.detail, "put aside");
+                        tracing::error!(key, failures, why = %reason.detail, "put aside");
                         return Verdict::DeadLetter(reason);
                     }
-                    tracing::warn!(id, failures, why = %reason.detail, "not booked; it is tried again");
+                    tracing::warn!(key, failures, why = %reason.detail, "not booked; it is tried again");
                 }
                 (Decision::Wait | Decision::Pause, Err(why)) => {
-                    tracing::warn!(id, why = chain(&why), "not now; it is tried again");
+                    tracing::warn!(key, why = chain(&why), "not now; it is tried again");
                 }
                 (Decision::Wait | Decision::Pause, Ok(_)) => {}
             }

@@ -235,10 +235,21 @@ impl StoreMeters {
     }
 
     pub(super) fn record(&self, call: StoreCall, result: CallResult, took: Duration) {
-        let histogram = self.calls[call as usize][result as usize].get_or_init(|| {
-            let key = key(&catalogue::STORE_CALLS, [self.store, call.as_str(), result.as_str()]);
-            with_recorder(|recorder| recorder.register_histogram(&key, &METADATA))
+        let known = self.calls[call as usize][result as usize].get();
+        let histogram = known.unwrap_or_else(|| {
+            // What calls for somebody's help is there as zero before it happens: a series that begins with 1 has not increased.
+            for refusal in [CallResult::Full, CallResult::Corrupt] {
+                self.histogram(call, refusal);
+            }
+            self.histogram(call, result)
         });
         histogram.record(took);
+    }
+
+    fn histogram(&self, call: StoreCall, result: CallResult) -> &Histogram {
+        self.calls[call as usize][result as usize].get_or_init(|| {
+            let key = key(&catalogue::STORE_CALLS, [self.store, call.as_str(), result.as_str()]);
+            with_recorder(|recorder| recorder.register_histogram(&key, &METADATA))
+        })
     }
 }

@@ -158,7 +158,10 @@ async fn i54_what_a_recorder_gets_is_what_is_described_and_it_balances() {
         (r#"idem_waiters{store="memory"}"#, 0.0),
         (r#"idem_requests_in_flight{kind="job",operation="ship"}"#, 0.0),
         (r#"idem_store_call_duration_seconds{store="memory",call="claim",result="claimed"}"#, 5.0),
+        (r#"idem_store_call_duration_seconds{store="memory",call="claim",result="full"}"#, 0.0),
+        (r#"idem_store_call_duration_seconds{store="memory",call="claim",result="corrupt"}"#, 0.0),
         (r#"idem_store_call_duration_seconds{store="memory",call="complete",result="done"}"#, 3.0),
+        (r#"idem_store_call_duration_seconds{store="memory",call="complete",result="full"}"#, 0.0),
         (r#"idem_store_call_duration_seconds{store="memory",call="release",result="done"}"#, 2.0),
     ] {
         assert_eq!(kept.now(series), times, "{series}");

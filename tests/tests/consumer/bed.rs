@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use consumer::message::Outgoing;
 use consumer::{Payment, rabbitmq, redis_streams};
+use idem_runtime::admin::Operation;
 use idem_runtime::rusqlite::Connection;
+use idem_runtime::{Idempotency, MemoryStore};
 use idem_tests::outside::Outside;
 use idem_tests::process::built;
 use idem_tests::rabbitmq_server::RabbitMqServer;
@@ -134,6 +136,12 @@ impl Bed {
         let queue = self.queue.clone();
         let settings = rabbitmq::Settings { url, queue, prefetch, lanes, max_deliveries, single_active: false };
         rabbitmq::publish(&settings, messages).await.unwrap();
+    }
+
+    /// What the message of this id is called in the log.
+    pub(crate) fn key(&self, id: &str) -> String {
+        let admin = Idempotency::new(MemoryStore::new()).admin();
+        admin.key(&Operation::Job("book".to_owned()), Some(&self.queue), id).to_string()[..16].to_owned()
     }
 
     /// How many messages were not acknowledged yet. With RabbitMQ, those that a consumer has in hand do not count: ask when

@@ -4,7 +4,7 @@ use idem_tests::outside::Outside;
 use idem_tests::proxy::{Fate, Proxy};
 use idem_tests::rabbitmq_server::RabbitMqServer;
 use lapin::BasicProperties;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::{BasicPublishOptions, ConfirmSelectOptions, ExchangeDeleteOptions};
 use lapin::types::{AMQPValue, FieldTable};
 
 use super::bed::{Bed, Broker, pay};
@@ -123,6 +123,31 @@ async fn publish_raw(server: &RabbitMqServer, queue: &str, properties: BasicProp
     channel.confirm_select(ConfirmSelectOptions::default()).await.unwrap();
     let published = channel.basic_publish("".into(), queue.into(), BasicPublishOptions::default(), body, properties);
     assert!(published.await.unwrap().await.unwrap().is_ack());
+}
+
+/// Somebody has deleted their exchange, which costs the channel. As many as may be in hand cannot be put aside, and none of them
+/// stays with a consumer that can do nothing with it.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_place_for_dead_letters_a_consumer_makes_one_and_goes_on() {
+    let bed = Bed::rabbitmq().await;
+    bed.publish(&[pay("p-1", "ann", 5)]).await;
+    let consumer = bed.start("consumer-1", &["--prefetch", "2", "--stop-after", "5"]);
+    consumer.says("booked").await;
+    let (server, dead) = (bed.rabbitmq_server(), format!("{}.dead", bed.queue));
+    let (_connection, channel) = server.channel().await;
+    channel.exchange_delete((&*dead).into(), ExchangeDeleteOptions::default()).await.unwrap();
+    // Not as the producer does it, who would declare it anew.
+    for (id, content) in [("bad-1", "{"), ("bad-2", "{"), ("bad-3", "{")] {
+        let properties = BasicProperties::default().with_message_id(id.into());
+        publish_raw(server, &bed.queue, properties, content.as_bytes()).await;
+    }
+    let good = pay("p-2", "ann", 5).content;
+    publish_raw(server, &bed.queue, BasicProperties::default().with_message_id("p-2".into()), good.as_bytes()).await;
+    let said = consumer.ends_well().await;
+    assert!(said.contains("it cannot be put aside") && said.contains("delivered again"), "{said}");
+    let malformed = |id: &str| (Some(id.to_owned()), "malformed".to_owned());
+    assert_eq!(bed.dead().await, [malformed("bad-1"), malformed("bad-2"), malformed("bad-3")], "{said}");
+    assert_eq!((bed.ids(), bed.waiting().await), (vec!["p-1".to_owned(), "p-2".into()], 0));
 }
 
 /// What was delivered to a consumer that never comes back, under a name that nobody has any more.

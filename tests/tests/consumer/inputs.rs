@@ -43,6 +43,29 @@ async fn what_is_wrong_is_put_aside_and_all_else_is_booked(bed: Bed) {
     assert!(!said.contains("987654321") && !said.contains("account\\\""), "no content: {said}");
 }
 
+/// Whoever knows an id can send in its name: the log has a digest of it, the same as the spans of the guard.
+async fn b40_no_id_and_no_account_is_written_down(bed: Bed) {
+    let account = "canary-account";
+    bed.publish(&[pay("canary-1", account, 5)]).await;
+    let first = bed.start("consumer-1", &["--pause-before-ack", "1h"]);
+    first.says("not acknowledged yet").await;
+    let mut said = first.kill();
+    bed.until_nobody_consumes().await;
+    bed.publish(&[
+        pay("canary-1", account, 6),
+        pay("canary-2", account, -1_000),
+        Outgoing { id: Some("canary-3".into()), content: "{\"account\":\"canary-account\"}".into() },
+    ])
+    .await;
+    said += &bed.start("consumer-1", &["--stop-after", "4", "--max-failures", "2"]).ends_well().await;
+    for what in ["booked", "delivered again", "seen before", "key_reused", "malformed", "it is tried again"] {
+        assert!(said.contains(what), "{what}: {said}");
+    }
+    assert!(!said.contains("canary") && !said.contains("balance"), "{said}");
+    let key = format!("key=\"{}\"", bed.key("canary-1"));
+    assert!(said.lines().any(|line| line.contains("booked") && line.contains(&key)), "{key}: {said}");
+}
+
 /// An earlier release recorded a receipt of another shape.
 async fn a_receipt_that_cannot_be_read_any_more_is_put_aside_and_its_message_is_not_run_again(bed: Bed) {
     let payment = Payment { account: "ann".into(), cents: 5 };
@@ -99,6 +122,7 @@ async fn messages_of_one_account_are_booked_in_their_order(bed: Bed) {
 
 with_each_broker! {
     what_is_wrong_is_put_aside_and_all_else_is_booked
+    b40_no_id_and_no_account_is_written_down
     a_receipt_that_cannot_be_read_any_more_is_put_aside_and_its_message_is_not_run_again
     while_the_store_is_away_nothing_is_put_aside_and_nothing_lost
     messages_of_one_account_are_booked_in_their_order

@@ -30,8 +30,8 @@ async fn killed_at_each_step_a_message_is_booked_once(mut bed: Bed) {
         let said = bed.start("consumer-1", &["--stop-after", left]).ends_well().await;
         assert_eq!(bed.ids()[before..], [first.clone(), second.clone()], "{step:?}");
         let lines_about = |id: &str, text: &str| {
-            let id = format!("{id:?}");
-            said.lines().filter(|line| line.contains(&id) && line.contains(text)).count()
+            let key = bed.key(id);
+            said.lines().filter(|line| line.contains(&key) && line.contains(text)).count()
         };
         let of_first = (lines_about(&first, " booked "), lines_about(&first, " seen before "));
         let expected = match step {

@@ -32,8 +32,11 @@ impl Consumer {
         Self { child, said }
     }
 
+    /// What it has said. That no message was booked twice was the guard's doing, and not that of the bookings' constraint.
     pub(crate) fn said(&self) -> String {
-        self.said.lock().clone()
+        let said = self.said.lock().clone();
+        assert!(!said.contains("its record has ended"), "{said}");
+        said
     }
 
     /// How many of its lines have this in them.

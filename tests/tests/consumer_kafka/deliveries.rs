@@ -11,7 +11,7 @@ use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 use tokio::sync::oneshot;
 
 use crate::broker::{Broker, TOPIC, payment};
-use crate::process::{Consumer, Ledger};
+use crate::process::{Consumer, Ledger, key};
 
 fn ids(count: usize) -> Vec<String> {
     (0..count).map(|number| format!("m-{number}")).collect()
@@ -40,16 +40,16 @@ async fn a_rebalance_delivers_twice_what_is_done_and_not_committed() {
     let mut second = Consumer::start(&broker, &ledger, &[]);
     first.says("given up", 2).await;
     second.says("seen before", 1).await;
-    assert_eq!((broker.committed().await, first.ids("booked").len()), (vec![-1; 4], 16));
+    assert_eq!((broker.committed().await, first.keys("booked").len()), (vec![-1; 4], 16));
     ledger.has_once(ids(16)).await;
     drop(first);
     broker.mock.clear_request_errors(RDKafkaApiKey::OffsetCommit);
     broker.all_committed().await;
     second.stop().await;
     // 32 deliveries, 16 bookings.
-    let again: BTreeSet<_> = second.ids("seen before").into_iter().collect();
-    assert_eq!(again, ids(16).into_iter().collect());
-    assert!(second.ids("booked").is_empty());
+    let again: BTreeSet<_> = second.keys("seen before").into_iter().collect();
+    assert_eq!(again, ids(16).iter().map(key).collect());
+    assert!(second.keys("booked").is_empty());
     ledger.has_once(ids(16)).await;
 }
 
@@ -69,7 +69,9 @@ async fn what_is_in_progress_elsewhere_is_waited_for() {
             begun.send(()).unwrap();
             gone_on.await.unwrap();
             tx.call(|db: &rusqlite::Connection| {
-                db.execute("INSERT INTO bookings (message, account, cents, balance) VALUES ('a', 'ann', 5, 5)", ())?;
+                let add =
+                    "INSERT INTO bookings (scope, message, account, cents, balance) VALUES (?1, 'a', 'ann', 5, 5)";
+                db.execute(add, [TOPIC])?;
                 Ok(Receipt { booking: db.last_insert_rowid(), balance: 5 })
             })
             .await
@@ -81,15 +83,12 @@ async fn what_is_in_progress_elsewhere_is_waited_for() {
     consumer.says("not now", 2).await;
     // Another account's goes on, and is not committed past it.
     consumer.says("booked", 1).await;
-    assert_eq!((consumer.ids("booked"), broker.committed().await), (vec!["c".to_owned()], vec![-1]));
+    assert_eq!((consumer.keys("booked"), broker.committed().await), (vec![key("c")], vec![-1]));
     go_on.send(()).unwrap();
     elsewhere.await.unwrap().unwrap();
     broker.all_committed().await;
     consumer.stop().await;
-    assert_eq!(
-        (consumer.ids("seen before"), consumer.ids("booked")),
-        (vec!["a".to_owned()], vec!["c".to_owned(), "b".to_owned()])
-    );
+    assert_eq!((consumer.keys("seen before"), consumer.keys("booked")), (vec![key("a")], vec![key("c"), key("b")]));
     ledger.has_once(["a", "b", "c"].map(str::to_owned)).await;
     assert_eq!(broker.dead_letters().await, []);
 }

@@ -21,7 +21,7 @@ async fn a_broker_that_goes_away_in_a_commit_delivers_again_and_nothing_is_booke
     broker.mock.broker_up(-1).unwrap();
     broker.all_committed().await;
     consumer.stop().await;
-    assert!(!consumer.ids("seen before").is_empty());
+    assert!(!consumer.keys("seen before").is_empty());
     ledger.has_once(records.into_iter().map(|record| record.ids[0].clone())).await;
     assert_eq!(broker.dead_letters().await, []);
 }

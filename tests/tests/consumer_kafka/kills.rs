@@ -33,7 +33,7 @@ async fn a_thousand_messages_are_booked_once_each() {
         for consumer in &mut consumers {
             if random.random_bool(0.6) {
                 consumer.kill();
-                delivered += consumer.ids("booked").len() + consumer.ids("seen before").len();
+                delivered += consumer.keys("booked").len() + consumer.keys("seen before").len();
                 *consumer = start();
                 kills += 1;
             }
@@ -43,7 +43,7 @@ async fn a_thousand_messages_are_booked_once_each() {
     broker.all_committed().await;
     for consumer in &mut consumers {
         consumer.stop().await;
-        delivered += consumer.ids("booked").len() + consumer.ids("seen before").len();
+        delivered += consumer.keys("booked").len() + consumer.keys("seen before").len();
     }
     eprintln!("{kills} kills, {delivered} deliveries that came to an end, {MESSAGES} messages");
     ledger.has_once((0..MESSAGES).map(|number| format!("m-{number}"))).await;

@@ -3,7 +3,7 @@
 use idem_tests::until;
 
 use crate::broker::{Broker, Letter, Record, TOPIC, payment};
-use crate::process::{Consumer, Ledger};
+use crate::process::{Consumer, Ledger, key};
 
 fn letter(records: &[Record], offset: usize, reason: &str) -> Letter {
     let Record { ids, key, content } = records[offset].clone();
@@ -48,7 +48,7 @@ async fn in_a_batch_each_message_is_on_its_own() {
         letter(&records, 8, "failed"),
     ];
     assert_eq!(letters, expected);
-    assert_eq!(consumer.ids("seen before"), ["a"]);
+    assert_eq!(consumer.keys("seen before"), [key("a")]);
 }
 
 #[tokio::test]

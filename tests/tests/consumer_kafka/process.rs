@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
 use consumer::books::{self, Booking};
-use idem_runtime::SqliteStore;
+use idem_runtime::admin::Operation;
 use idem_runtime::rusqlite::Connection;
+use idem_runtime::{Idempotency, MemoryStore, SqliteStore};
 use idem_tests::process::{built, signal};
 use idem_tests::until;
 use parking_lot::Mutex;
@@ -73,6 +74,12 @@ impl Ledger {
     }
 }
 
+/// What the message of this id is called in the log.
+pub(crate) fn key(id: impl AsRef<str>) -> String {
+    let admin = Idempotency::new(MemoryStore::new()).admin();
+    admin.key(&Operation::Job("book".to_owned()), Some(TOPIC), id.as_ref()).to_string()[..16].to_owned()
+}
+
 /// A consumer's process. It is killed when it is dropped.
 pub(crate) struct Consumer {
     child: Child,
@@ -111,11 +118,11 @@ impl Consumer {
         self.output.lock().lines().filter(|line| line.contains(text)).map(str::to_owned).collect()
     }
 
-    /// The ids of the messages of which it has said this.
-    pub(crate) fn ids(&self, text: &str) -> Vec<String> {
+    /// The [keys](key) of the messages of which it has said this.
+    pub(crate) fn keys(&self, text: &str) -> Vec<String> {
         let said = self.said(text);
-        let id = |line: &String| Some(line.split_once("id=\"")?.1.split_once('"')?.0.to_owned());
-        said.iter().filter_map(id).collect()
+        let key = |line: &String| Some(line.split_once("key=\"")?.1.split_once('"')?.0.to_owned());
+        said.iter().filter_map(key).collect()
     }
 
     /// Waits until it has said this so often.
@@ -138,6 +145,8 @@ impl Consumer {
         self.signal("TERM");
         let code = until("the consumer's end", async || Some(self.child.try_wait().unwrap()?.code())).await;
         assert_eq!(code, Some(0), "{}", self.output.lock());
+        // That no message was booked twice was the guard's doing, and not that of the bookings' constraint.
+        assert!(self.said("its record has ended").is_empty(), "{}", self.output.lock());
     }
 }
 

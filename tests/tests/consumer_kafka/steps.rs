@@ -7,7 +7,7 @@ use idem_tests::until;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
 use crate::broker::{Broker, Record, payment};
-use crate::process::{Consumer, Ledger};
+use crate::process::{Consumer, Ledger, key};
 
 /// Side by side, because most of their time is what the mock gives a group to gather.
 #[tokio::test]
@@ -62,7 +62,7 @@ async fn claimed_and_not_booked() {
     lock.execute_batch("ROLLBACK").unwrap();
     let mut second = Consumer::start(&broker, &ledger, &[]);
     until("each claim is waited for", async || {
-        let waiting: BTreeSet<_> = second.ids("not now").into_iter().collect();
+        let waiting: BTreeSet<_> = second.keys("not now").into_iter().collect();
         (waiting.len() >= held).then_some(())
     })
     .await;
@@ -80,7 +80,7 @@ async fn booked_and_not_committed() {
     first.says("not acknowledged yet", 1).await;
     first.kill();
     let second = taken_over(&broker, &ledger).await;
-    assert_eq!((second.ids("seen before"), second.ids("booked")), (vec!["a".to_owned()], vec![]));
+    assert_eq!((second.keys("seen before"), second.keys("booked")), (vec![key("a")], vec![]));
     ledger.has_once(["a".to_owned()]).await;
 }
 
@@ -96,7 +96,7 @@ async fn committing() {
     broker.mock.broker_round_trip_time(-1, Duration::ZERO).unwrap();
     broker.send(&[payment("b", "ann", 2)]).await;
     let second = taken_over(&broker, &ledger).await;
-    assert_eq!(second.ids("booked"), ["b"]);
+    assert_eq!(second.keys("booked"), [key("b")]);
     ledger.has_once(["a", "b"].map(str::to_owned)).await;
 }
 

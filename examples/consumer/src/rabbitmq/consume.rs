@@ -6,6 +6,7 @@ use lapin::options::{BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, B
 use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
 use lapin::{Channel, Connection, Consumer};
+use tokio_util::sync::CancellationToken;
 
 use super::dead::DeadLetters;
 use super::{Error, Settings, close, connect, incoming, is_for_good, read, topology};
@@ -30,15 +31,21 @@ pub async fn consume(settings: &Settings, handler: Handler) -> Result<(), Error>
         match Session::open(&uri, settings).await {
             Ok(mut session) => {
                 tracing::info!(queue = settings.queue, "consuming");
-                waits = handler.patience.waits();
                 match session.read(&handler, &lanes).await {
-                    Ok(()) => {
+                    Ok(Ended::Stopped) => {
                         lanes.finish().await;
                         session.close().await;
                         return Ok(());
                     }
-                    Err(error) => tracing::warn!(%error, "the broker is gone"),
+                    // The waits go on growing: another session may fare no better.
+                    Ok(Ended::NotPutAside) => tracing::warn!("a new session is begun, with the dead letters' queue"),
+                    Err(error) => {
+                        tracing::warn!(%error, "the broker is gone");
+                        waits = handler.patience.waits();
+                    }
                 }
+                // What it had in hand is delivered again then, and not before.
+                close(&session.connection).await;
             }
             Err(error) if is_for_good(&error) => return Err(Error::Refused(error)),
             Err(error) => tracing::warn!(%error, "there is no broker"),
@@ -58,6 +65,14 @@ struct Session {
     channel: Channel,
     consumer: Consumer,
     dead: DeadLetters,
+    /// A message could not be put aside. It is nobody's as long as this session has it in hand.
+    not_put_aside: CancellationToken,
+}
+
+/// Why a session has ended in order.
+enum Ended {
+    Stopped,
+    NotPutAside,
 }
 
 /// A message in hand.
@@ -65,6 +80,7 @@ struct Held {
     message: Message,
     delivery: Delivery,
     dead: DeadLetters,
+    not_put_aside: CancellationToken,
 }
 
 impl Session {
@@ -76,11 +92,11 @@ impl Session {
         channel.basic_qos(settings.prefetch.get(), BasicQosOptions::default()).await?;
         let (queue, tag) = ((&*settings.queue).into(), "".into());
         let consumer = channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default()).await?;
-        Ok(Self { connection, channel, consumer, dead })
+        Ok(Self { connection, channel, consumer, dead, not_put_aside: CancellationToken::new() })
     }
 
     /// Puts what comes into its lane, until it is told to stop.
-    async fn read(&mut self, handler: &Handler, lanes: &Lanes<Held>) -> lapin::Result<()> {
+    async fn read(&mut self, handler: &Handler, lanes: &Lanes<Held>) -> lapin::Result<Ended> {
         loop {
             let next = async {
                 handler.intake.opened().await;
@@ -89,8 +105,10 @@ impl Session {
             let delivery = tokio::select! {
                 biased;
                 () = handler.stop.cancelled() => {
-                    return self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default()).await;
+                    self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default()).await?;
+                    return Ok(Ended::Stopped);
                 }
+                () = self.not_put_aside.cancelled() => return Ok(Ended::NotPutAside),
                 next = next => match next {
                     Some(delivery) => delivery?,
                     // The queue was deleted, say.
@@ -99,10 +117,11 @@ impl Session {
             };
             let message = incoming::message(&delivery.properties, &delivery.data);
             if delivery.redelivered {
-                tracing::info!(id = message.id, "delivered again");
+                tracing::info!(key = handler.books.digits(&message), "delivered again");
             }
             let key = message.order_key().to_owned();
-            lanes.put(&key, Held { message, delivery, dead: self.dead.clone() }).await;
+            let (dead, not_put_aside) = (self.dead.clone(), self.not_put_aside.clone());
+            lanes.put(&key, Held { message, delivery, dead, not_put_aside }).await;
         }
     }
 
@@ -116,7 +135,7 @@ impl Session {
 }
 
 async fn settle(handler: Handler, held: Held) {
-    let Held { message, delivery, dead } = held;
+    let Held { message, delivery, dead, not_put_aside } = held;
     // Of a connection that is gone: it is delivered again, or has been.
     if !delivery.usable() {
         return;
@@ -125,7 +144,8 @@ async fn settle(handler: Handler, held: Held) {
         Verdict::Acknowledge => {}
         Verdict::DeadLetter(reason) => {
             if let Err(error) = dead.put(&delivery, &reason).await {
-                tracing::warn!(%error, "it is in its queue still, and will be delivered again");
+                tracing::warn!(%error, "it cannot be put aside: it is in its queue still, and will be delivered again");
+                not_put_aside.cancel();
                 return;
             }
         }

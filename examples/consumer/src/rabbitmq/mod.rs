@@ -12,6 +12,8 @@
 //!   killed, the broker goes away with the acknowledgement in its inbox), it is delivered again, and recognised.
 //! - What is put aside is confirmed by the broker before the message is acknowledged. A consumer that dies in between leaves
 //!   it in both queues, and puts it aside once more: a dead letter may be there twice, under one id.
+//! - What cannot be put aside (its exchange was deleted, its queue is full) ends the session, after which a new one declares the
+//!   dead letters' exchange and queue anew: all that was in hand is delivered again, and counted as delivered.
 //! - Messages of one account are handled in the order of their delivery, by each consumer for itself. What is delivered
 //!   *again* comes after what was delivered meanwhile; and with several consumers, messages of one account are with any of
 //!   them. For an order over all of them, declare the queue with [`single_active`](Settings::single_active): one consumes,

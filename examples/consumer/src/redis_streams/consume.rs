@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use parking_lot::Mutex;
 use redis::aio::MultiplexedConnection;
-use redis::streams::StreamId;
 use tokio::time::Instant;
 use tokio_util::task::AbortOnDropHandle;
 
+use super::entry::Entry;
 use super::source::Source;
-use super::{Error, Settings, connect, entry, is_for_good, open, source};
+use super::{Error, Settings, connect, is_for_good, open, source};
 use crate::decision::Reason;
 use crate::handler::{Handler, Verdict};
 use crate::lanes::Lanes;
@@ -75,7 +75,7 @@ struct Session {
 /// A message in hand.
 struct Held {
     message: Message,
-    entry: StreamId,
+    entry: Entry,
     /// Of the session that it came by: with that, its acknowledgement is lost.
     connection: MultiplexedConnection,
     group: Group,
@@ -125,7 +125,7 @@ impl Session {
     /// Entries that were delivered before, to this consumer or another one.
     async fn take_again(
         &mut self,
-        mut entries: Vec<StreamId>,
+        mut entries: Vec<Entry>,
         group: &Group,
         lanes: &Lanes<Held>,
     ) -> redis::RedisResult<()> {
@@ -146,10 +146,10 @@ impl Session {
         Ok(())
     }
 
-    async fn take(&self, entry: StreamId, group: &Group, lanes: &Lanes<Held>) {
+    async fn take(&self, entry: Entry, group: &Group, lanes: &Lanes<Held>) {
         let is_new = group.in_hand.lock().insert(entry.id.clone());
         if is_new {
-            let message = entry::message(&entry);
+            let message = entry.message();
             let key = message.order_key().to_owned();
             lanes.put(&key, Held { message, entry, connection: self.connection.clone(), group: group.clone() }).await;
         }

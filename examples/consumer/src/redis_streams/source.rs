@@ -5,12 +5,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::{ConnectionLike, MultiplexedConnection};
-use redis::streams::{
-    StreamAutoClaimOptions, StreamAutoClaimReply, StreamId, StreamPendingCountReply, StreamReadOptions, StreamReadReply,
-};
+use redis::streams::{StreamAutoClaimOptions, StreamPendingCountReply, StreamReadOptions};
 use redis::{AsyncCommands as _, RedisResult};
 
-use super::entry::{CONTENT, ID};
+use super::entry::{CONTENT, Entry, ID};
 use super::{Settings, connect};
 use crate::decision::Reason;
 
@@ -35,12 +33,12 @@ impl Source {
     }
 
     /// New entries; none, if none came.
-    pub(super) async fn fresh(&mut self) -> RedisResult<Vec<StreamId>> {
+    pub(super) async fn fresh(&mut self) -> RedisResult<Vec<Entry>> {
         self.read(">", self.options().block(BLOCK.as_millis() as usize)).await
     }
 
     /// Entries that were delivered to this consumer before, and were not acknowledged: those after this one.
-    pub(super) async fn own(&mut self, after: &str) -> RedisResult<Vec<StreamId>> {
+    pub(super) async fn own(&mut self, after: &str) -> RedisResult<Vec<Entry>> {
         self.read(after, self.options()).await
     }
 
@@ -48,29 +46,28 @@ impl Source {
         StreamReadOptions::default().group(&self.settings.group, &self.settings.name).count(self.settings.batch.get())
     }
 
-    async fn read(&mut self, after: &str, options: StreamReadOptions) -> RedisResult<Vec<StreamId>> {
-        let reply: Option<StreamReadReply> =
+    async fn read(&mut self, after: &str, options: StreamReadOptions) -> RedisResult<Vec<Entry>> {
+        let reply: Option<Vec<(String, Vec<Entry>)>> =
             self.connection.xread_options(&[&self.settings.stream], &[after], &options).await?;
-        Ok(reply.into_iter().flat_map(|reply| reply.keys).flat_map(|key| key.ids).collect())
+        Ok(reply.into_iter().flatten().flat_map(|(_, entries)| entries).collect())
     }
 
     /// Claims entries of consumers that give no sign of life, from a place in the list; and the next place, if there is one.
-    pub(super) async fn abandoned(&mut self, from: &str) -> RedisResult<(Vec<StreamId>, Option<String>)> {
+    pub(super) async fn abandoned(&mut self, from: &str) -> RedisResult<(Vec<Entry>, Option<String>)> {
         let Settings { stream, group, name, batch, claim_after, .. } = &*self.settings;
         let options = StreamAutoClaimOptions::default().count(batch.get());
         let idle = claim_after.as_millis() as u64;
-        let reply: StreamAutoClaimReply =
+        let (next, claimed, deleted): (String, Vec<Entry>, Vec<String>) =
             self.connection.xautoclaim_options(stream, group, name, idle, from, options).await?;
-        if !reply.deleted_ids.is_empty() {
-            let entries = reply.deleted_ids.len();
+        if !deleted.is_empty() {
+            let entries = deleted.len();
             tracing::error!(entries, "entries were trimmed away before they were handled");
         }
-        let next = Some(reply.next_stream_id).filter(|next| next != "0-0");
-        Ok((reply.claimed, next))
+        Ok((claimed, Some(next).filter(|next| next != "0-0")))
     }
 
     /// How often each of these was delivered. They are this consumer's own.
-    pub(super) async fn deliveries(&mut self, entries: &[StreamId]) -> RedisResult<HashMap<String, usize>> {
+    pub(super) async fn deliveries(&mut self, entries: &[Entry]) -> RedisResult<HashMap<String, usize>> {
         let (Some(first), Some(last)) = (entries.first(), entries.last()) else { return Ok(HashMap::new()) };
         let Settings { stream, group, name, .. } = &*self.settings;
         // There may be others in between, which this consumer has in hand.
@@ -95,7 +92,7 @@ impl Source {
 pub(super) async fn acknowledge(
     connection: &mut (impl ConnectionLike + Send),
     settings: &Settings,
-    entry: &StreamId,
+    entry: &Entry,
 ) -> RedisResult<bool> {
     redis::cmd("XACK").arg(&settings.stream).arg(&settings.group).arg(&entry.id).query_async(connection).await
 }
@@ -104,15 +101,13 @@ pub(super) async fn acknowledge(
 pub(super) async fn put_aside(
     connection: &mut (impl ConnectionLike + Send),
     settings: &Settings,
-    entry: &StreamId,
+    entry: &Entry,
     reason: &Reason,
 ) -> RedisResult<()> {
     let mut add = redis::cmd("XADD");
     add.arg(settings.dead()).arg("*");
-    for (name, value) in &entry.map {
-        if let redis::Value::BulkString(bytes) = value {
-            add.arg(name).arg(bytes);
-        }
+    for (name, value) in &entry.fields {
+        add.arg(name).arg(value);
     }
     add.arg("x-reason").arg(reason.code).arg("x-reason-detail").arg(&*reason.detail).arg("x-entry").arg(&entry.id);
     let mut both = redis::pipe();
