@@ -6,6 +6,7 @@
 
 use http::HeaderName;
 
+mod call;
 pub(crate) mod content;
 pub(crate) mod cors;
 #[cfg(feature = "preconditions")]
@@ -13,6 +14,7 @@ pub mod created;
 pub mod execution;
 #[doc(hidden)]
 pub mod guarded;
+mod identify;
 mod key;
 mod key_header;
 pub(crate) mod key_text;

@@ -6,28 +6,23 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use axum::extract::MatchedPath;
 use axum::response::{IntoResponse, Response};
-use bytes::Bytes;
-use http::header::CACHE_CONTROL;
-use http::{HeaderValue, StatusCode};
 use pin_project_lite::pin_project;
 use tracing::Instrument as _;
 use tracing::instrument::Instrumented;
 
+use super::call::{Identified, Instead, Start, Unguarded, refusal_of, refuse, see};
 use super::execution::{Execution, Work};
-use super::guarded::{Keyed, Request};
-use super::key_text::KeyText;
+use super::guarded::Request;
+use super::identify::{Ids, identify};
 use super::key_value::Arguments;
-use super::refusal::{Refusal, RefusalCode};
-use super::route::{Content, Guard, Missing, Route, Rules};
-use super::{content, cors, key, message, recording};
+use super::recording;
+use super::route::{Guard, Route, Rules};
 use crate::Idempotency;
-use crate::digest::{Digester, Fingerprint, RecordKey};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
-use crate::engine::{Answer, Attempt, Call, Finished, Refused, UnavailableBecause};
-use crate::telemetry::{Operation, Outcome, Seen};
+use crate::engine::{Attempt, Finished};
+use crate::telemetry::Seen;
 
 /// The response of a guarded handler whose own return type is `R`.
 pub struct Replayable<R> {
@@ -245,13 +240,6 @@ enum To {
     Write(Unguarded),
 }
 
-/// A request, and how it is guarded.
-pub(super) struct Start {
-    pub(super) route: Guard,
-    pub(super) request: Request,
-    pub(super) arguments: Arguments,
-}
-
 /// What becomes of a request, as far as it can be told from itself.
 #[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Begun {
@@ -324,14 +312,6 @@ fn open(opening: Opening) -> Opened {
     Opened::Running(Engines { running, execution, rules })
 }
 
-pub(super) fn see(start: &Start) -> Seen {
-    let Start { route, request, .. } = start;
-    let matched_path = request.matched_path.as_ref().map(MatchedPath::as_str);
-    let operation = Operation::of_route(route, &request.method, matched_path);
-    let engine = request.idempotency.engine();
-    Seen::new(operation, engine.store().name(), engine.stats().meters())
-}
-
 async fn guarded(mut identified: Identified, execution: Execution, seen: Seen) -> Response {
     let _asking = execution.asking();
     identified.execute(&seen, execution.work()).await.unwrap_or_else(Instead::into_response)
@@ -351,247 +331,4 @@ async fn in_transaction(
     let answer = idempotency.engine().execute_unguarded(&execution.progress(), rules.policy.lease, slot, work).await;
     seen.end(unguarded.outcome());
     unguarded.mark(answer.unwrap_or_else(|refused| refuse(&idempotency, &seen, &refusal_of(&refused))))
-}
-
-/// Why nobody looks at the key of a request.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum Unguarded {
-    /// It has none.
-    Keyless,
-    /// The application has switched the guard off.
-    Bypassed,
-}
-
-impl Unguarded {
-    pub(super) const fn outcome(self) -> Outcome {
-        match self {
-            Self::Keyless => Outcome::Unprotected,
-            Self::Bypassed => Outcome::Bypassed,
-        }
-    }
-
-    pub(super) fn mark(self, mut response: Response) -> Response {
-        if let Self::Bypassed = self {
-            response.headers_mut().insert(cors::BYPASSED, HeaderValue::from_static("true"));
-        }
-        response
-    }
-}
-
-pub(super) fn refuse(idempotency: &Idempotency, seen: &Seen, refusal: &Refusal) -> Response {
-    seen.end(Outcome::of_refusal(refusal.code()));
-    idempotency.face().render.render(refusal)
-}
-
-/// The response of a request whose handler did not run, or whose answer must not be given.
-pub(super) enum Instead {
-    Replayed(Response),
-    Refused(Response),
-}
-
-impl Instead {
-    pub(super) fn into_response(self) -> Response {
-        match self {
-            Self::Replayed(response) | Self::Refused(response) => response,
-        }
-    }
-}
-
-/// A request whose record is known.
-pub(super) struct Identified {
-    route: Guard,
-    idempotency: Idempotency,
-    origin: Option<HeaderValue>,
-    call: Call,
-    attempt: Attempt,
-}
-
-impl Identified {
-    /// What the work comes to that `prepared` gives, if it runs here and now; or what is answered instead.
-    pub(super) async fn execute<T, F>(&mut self, seen: &Seen, prepared: impl Future<Output = F>) -> Result<T, Instead>
-    where
-        F: Future<Output = Finished<T>>,
-    {
-        let Self { route, idempotency, origin, call, attempt } = self;
-        let answer = idempotency.engine().go_on(call, attempt, prepared).await;
-        seen.end(Outcome::of(&answer));
-        match answer {
-            Ok(Answer::Executed(answer)) => Ok(answer),
-            Ok(Answer::Replay { head, body }) => {
-                let replay = Replay { route, idempotency, origin: origin.as_ref(), key: call.key };
-                Err(replay.give(seen, &head, body))
-            }
-            Err(refused) => Err(Instead::Refused(refuse(idempotency, seen, &refusal_of(&refused)))),
-        }
-    }
-}
-
-/// For whom a record is given again.
-struct Replay<'a> {
-    route: &'a Route,
-    idempotency: &'a Idempotency,
-    origin: Option<&'a HeaderValue>,
-    key: RecordKey,
-}
-
-impl Replay<'_> {
-    fn give(self, seen: &Seen, head: &Bytes, body: Bytes) -> Instead {
-        match message::decode(head, body) {
-            Ok(mut response) => {
-                mark_replayed(self.route, self.idempotency.face().replayed_header.clone(), &mut response);
-                cors::keep_to(self.origin, response.headers_mut());
-                Instead::Replayed(response)
-            }
-            Err(error) => {
-                tracing::error!(key = %self.key, %error, "a record cannot be replayed");
-                Instead::Refused(refuse(self.idempotency, seen, &Refusal::new(RefusalCode::StoreUnavailable)))
-            }
-        }
-    }
-}
-
-/// Which record a request belongs to, and what it has to match.
-pub(super) struct Ids {
-    text: KeyText,
-    key: RecordKey,
-    fingerprint: Fingerprint,
-}
-
-impl Ids {
-    /// The recorded response, if the store can tell at once that there is one. Otherwise, the attempt goes on.
-    fn replay_at_once(&self, start: &Start, attempt: &mut Attempt, seen: &Seen) -> Option<Response> {
-        let Start { route, request, .. } = start;
-        seen.identified(self.key);
-        if request.execution.as_ref().is_some_and(|execution| execution.transaction().is_some()) {
-            return None;
-        }
-        let (head, body) = request.idempotency.engine().replay_at_once(attempt)?;
-        seen.end(Outcome::Replayed);
-        if let Some(execution) = &request.execution {
-            execution.know(self.text.clone(), request.idempotency.clone());
-        }
-        let origin = request.keyed.as_ref().and_then(|keyed| keyed.origin.as_ref());
-        let replay = Replay { route, idempotency: &request.idempotency, origin, key: self.key };
-        Some(replay.give(seen, &head, body).into_response())
-    }
-
-    /// With these, the request can be called.
-    pub(super) fn of(self, start: Start, rules: &Rules, seen: &Seen) -> (Identified, Execution) {
-        seen.identified(self.key);
-        let attempt = Attempt::new(self.key, self.fingerprint, &rules.policy);
-        self.go_on(start, rules, attempt)
-    }
-
-    fn go_on(self, start: Start, rules: &Rules, attempt: Attempt) -> (Identified, Execution) {
-        let Start { route, request: Request { idempotency, execution, keyed, .. }, .. } = start;
-        let execution = execution.unwrap_or_else(Execution::new);
-        let Self { text, key, fingerprint } = self;
-        let call = match &route {
-            Guard::Static(_) => execution.call(text, idempotency.clone(), key, fingerprint, rules.policy),
-            Guard::Shared(_) => execution.call_of_layer(text, idempotency.clone(), key, fingerprint, rules.policy),
-        };
-        let origin = keyed.and_then(|keyed| keyed.origin);
-        (Identified { route, idempotency, origin, call, attempt }, execution)
-    }
-}
-
-/// `None` if the request has no key and runs unprotected.
-pub(super) fn identify(start: &mut Start, rules: &Rules) -> Result<Option<Ids>, Refusal> {
-    let Start { route, request, arguments } = start;
-    let text = match &mut request.keyed {
-        Some(keyed) => key::find(&route.key, keyed, request.matched_path.as_ref(), arguments.key.take())?,
-        None => None,
-    };
-    let (Some(text), Some(keyed)) = (text, &request.keyed) else {
-        return match rules.missing {
-            Missing::Execute => Ok(None),
-            Missing::Refuse(status) => Err(Refusal::missing_key(&route.key, status)),
-        };
-    };
-    let scope = key::find_scope(&route.scope, keyed, arguments.scope.take())?;
-    let key = record_key(route, request, keyed, scope.as_deref(), text.as_str());
-    let digester = request.idempotency.digester();
-    let fingerprint = fingerprint(route, digester, request, keyed, key, arguments.fingerprint.take())?;
-    Ok(Some(Ids { text, key, fingerprint }))
-}
-
-/// The records of a layer are its own. One that does not know yet that an annotated handler is behind it must never find
-/// that handler's, and answer with it before the handler's extractors were asked.
-fn record_key(route: &Guard, request: &Request, keyed: &Keyed, scope: Option<&str>, text: &str) -> RecordKey {
-    let digester = request.idempotency.digester();
-    let method = request.method.as_str();
-    let path = || request.matched_path.as_ref().map_or_else(|| keyed.uri.path(), MatchedPath::as_str);
-    match (route, &route.operation) {
-        (Guard::Static(_), Some(operation)) => digester.record_key(&[operation], scope, text),
-        (Guard::Static(_), None) => digester.record_key(&[method, path()], scope, text),
-        // No request has an empty method.
-        (Guard::Shared(_), Some(operation)) => digester.record_key(&["layer", "", operation], scope, text),
-        (Guard::Shared(_), None) => digester.record_key(&["layer", method, path()], scope, text),
-    }
-}
-
-fn fingerprint(
-    route: &Route,
-    digester: &Digester,
-    request: &Request,
-    keyed: &Keyed,
-    key: RecordKey,
-    from_arguments: Option<Result<Vec<u8>, serde_json::Error>>,
-) -> Result<Fingerprint, Refusal> {
-    let of_json;
-    let of_arguments;
-    let content: &[u8] = match route.fingerprint {
-        Content::Body => &keyed.body,
-        Content::Json => {
-            of_json = content::of_json(&keyed.body);
-            &of_json
-        }
-        Content::None => &[],
-        Content::Arguments => match from_arguments {
-            Some(Ok(content)) => {
-                of_arguments = content;
-                &of_arguments
-            }
-            // Without it, another request could pass for this one.
-            Some(Err(error)) => {
-                tracing::error!(%key, %error, "the route's fingerprint cannot be serialised");
-                return Err(Refusal::new(RefusalCode::Misconfigured));
-            }
-            None => return Err(Refusal::new(RefusalCode::Misconfigured)),
-        },
-    };
-    let method = request.method.as_str();
-    let path = keyed.uri.path();
-    Ok(match keyed.uri.query() {
-        Some(query) => digester.fingerprint(key, &[method, path, query], content),
-        None => digester.fingerprint(key, &[method, path], content),
-    })
-}
-
-fn mark_replayed(route: &Route, marker: http::HeaderName, response: &mut Response) {
-    if let Some(status) = route.replay_status.and_then(|status| StatusCode::from_u16(status).ok())
-        && response.status().is_success()
-    {
-        *response.status_mut() = status;
-    }
-    let headers = response.headers_mut();
-    headers.insert(marker, HeaderValue::from_static("true"));
-    // A shared cache must not serve what was recorded for one client.
-    headers.entry(CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-}
-
-fn refusal_of(refused: &Refused) -> Refusal {
-    Refusal::new(match refused {
-        Refused::KeyReused => RefusalCode::KeyReused,
-        Refused::InProgress => RefusalCode::InProgress,
-        Refused::OutcomeUnknown => RefusalCode::OutcomeUnknown,
-        Refused::ResponseNotKept => RefusalCode::ResponseNotKept,
-        Refused::Draining => RefusalCode::Draining,
-        Refused::Unavailable(
-            UnavailableBecause::Store(_)
-            | UnavailableBecause::LateClaim
-            | UnavailableBecause::Contended
-            | UnavailableBecause::ClaimLost,
-        ) => RefusalCode::StoreUnavailable,
-    })
 }

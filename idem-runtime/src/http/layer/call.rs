@@ -17,12 +17,12 @@ use super::aside::{Guarding, Known, Mark, Passing};
 use crate::engine::adopt::Adoptable;
 use crate::engine::stats::Event;
 use crate::engine::{Ending, Finished};
+use crate::http::call::{self, Instead, Start, Unguarded};
 use crate::http::execution::Execution;
 use crate::http::key_value::Arguments;
 use crate::http::refusal::{Refusal, RefusalCode};
 use crate::http::route::{Guard, Rules};
-use crate::http::run::{self, Instead, Start, Unguarded};
-use crate::http::{guarded, recording};
+use crate::http::{guarded, identify, recording};
 use crate::store::Writes;
 use crate::telemetry::{Outcome, Seen};
 
@@ -82,7 +82,7 @@ pub(super) async fn guard(
     let progress = guarding.execution.progress();
     let stats = Arc::clone(config.idempotency.engine().stats());
     let start = Start { route: Guard::Shared(Arc::clone(&config.route)), request, arguments };
-    let seen = run::see(&start);
+    let seen = call::see(&start);
     let span = seen.span();
     let rules = config.route.rules(config.idempotency.defaults());
     let call = Call { config, guarding, rules, seen, no_route };
@@ -108,7 +108,7 @@ impl Call {
             drop(given_back);
             return self.unguarded(Unguarded::Bypassed, inner(handlers)).await;
         }
-        let mut identified = match run::identify(&mut start, &self.rules) {
+        let mut identified = match identify::identify(&mut start, &self.rules) {
             Ok(Some(ids)) => ids.of(start, &self.rules, seen).0,
             Ok(None) => {
                 drop(given_back);
@@ -156,7 +156,7 @@ impl Call {
                  and takes such requests, name the route in `except`"
             );
         }
-        run::refuse(&self.config.idempotency, &self.seen, refusal)
+        call::refuse(&self.config.idempotency, &self.seen, refusal)
     }
 
     /// Nobody looks at its key, unless something nearer to its handler does.
