@@ -7,10 +7,8 @@
 //!                 └─ refused                  claim lost ─────┴─ replay or refused
 //! ```
 
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::Future;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,10 +16,12 @@ use tokio::time::Instant;
 use tokio_util::task::TaskTracker;
 
 use crate::digest::{Fingerprint, RecordKey};
-use crate::store::{Claim, ClaimOutcome, ErasedStore, OwnerToken, Record, StoreError, Writes};
+use crate::store::{Claim, ClaimOutcome, ErasedStore, Record, StoreError, Writes};
 use crate::telemetry;
 
 pub(crate) mod adopt;
+mod attempt;
+mod deadline;
 mod in_place;
 mod leased;
 mod mode;
@@ -36,6 +36,7 @@ mod tests;
 pub(crate) mod transaction;
 mod waiters;
 
+pub(crate) use attempt::Attempt;
 use mode::Mode;
 pub(crate) use policy::Policy;
 pub use policy::{InFlight, OnFailure};
@@ -67,27 +68,6 @@ pub(crate) struct Call {
     pub(crate) progress: Arc<Progress>,
     /// Where the work finds the transaction that it writes in, if it asked for one.
     pub(crate) transaction: Option<Arc<Slot>>,
-}
-
-/// One request's claim, before it is held.
-pub(crate) struct Attempt {
-    claim: Claim,
-    /// What the store has said to it.
-    first: Option<seize::First>,
-}
-
-impl Attempt {
-    pub(crate) fn new(key: RecordKey, fingerprint: Fingerprint, policy: &Policy) -> Self {
-        let claim = Claim {
-            key,
-            owner: OwnerToken::random(),
-            fingerprint,
-            lease: policy.lease,
-            ttl: policy.ttl,
-            outlives_a_crash: policy.on_failure == OnFailure::Keep,
-        };
-        Self { claim, first: None }
-    }
 }
 
 /// What the guarded work came to.
@@ -245,29 +225,6 @@ impl Engine {
         self.go_on(&call, &mut attempt, prepared).await
     }
 
-    /// The record that answers this attempt, if the store can tell at once and there is one. Nobody has to see this through:
-    /// what was asked has been answered. Otherwise, the attempt has to be gone on with at once.
-    pub(crate) fn replay_at_once(&self, attempt: &mut Attempt) -> Option<(Bytes, Bytes)> {
-        // As in `seize`.
-        let live = self.live.token();
-        if self.is_draining() {
-            return None;
-        }
-        let sent = Instant::now();
-        match self.store.claim_at_once(&attempt.claim) {
-            Some(Ok(ClaimOutcome::Completed(record)))
-                if record.fingerprint == attempt.claim.fingerprint && Settled::is_kept(&record.outcome) =>
-            {
-                self.stats.count(Event::Replayed);
-                Some(Settled::parts_of_kept(record.outcome))
-            }
-            answer => {
-                attempt.first = answer.map(|outcome| seize::First { sent, live, outcome });
-                None
-            }
-        }
-    }
-
     /// As [`execute`](Self::execute), with an attempt that may have been answered already.
     pub(crate) async fn go_on<T, F>(
         self: &Arc<Self>,
@@ -382,50 +339,6 @@ impl Engine {
             _ => {}
         }
     }
-
-    /// One store call, with its deadline. One that the store ends early enough needs no timer.
-    async fn asking<T>(
-        &self,
-        limit: Duration,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        match self.longest_call {
-            Some(longest) if longest <= limit => call.await,
-            _ => self.within(limit, call).await,
-        }
-    }
-
-    /// A call with its deadline.
-    async fn within<T>(
-        &self,
-        limit: Duration,
-        call: impl Future<Output = Result<T, StoreError>>,
-    ) -> Result<T, StoreError> {
-        in_time(limit, call).await.unwrap_or(Err(StoreError::TimedOut(limit)))
-    }
-}
-
-/// What `call` comes to if it need not wait, as one of a store in memory.
-async fn at_once<F: Future + Unpin>(call: &mut F) -> Poll<F::Output> {
-    poll_fn(|context| Poll::Ready(Pin::new(&mut *call).poll(context))).await
-}
-
-/// What `call` comes to, or `None` if it takes longer than `limit`. What is ready at once, from memory or a cache, needs
-/// no timer.
-async fn in_time<F: Future>(limit: Duration, call: F) -> Option<F::Output> {
-    let mut call = std::pin::pin!(call);
-    let mut timer = std::pin::pin!(None);
-    poll_fn(|context| {
-        if let Poll::Ready(answer) = call.as_mut().poll(context) {
-            return Poll::Ready(Some(answer));
-        }
-        if timer.is_none() {
-            timer.set(Some(tokio::time::sleep(limit)));
-        }
-        let timer = timer.as_mut().as_pin_mut();
-        timer.map_or(Poll::Pending, |timer| timer.poll(context).map(|()| None))
-    })
-    .await
 }
 
 impl Refused {

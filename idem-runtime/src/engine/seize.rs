@@ -134,7 +134,7 @@ impl Engine {
         let claim = asked.claim;
         let sent = Instant::now();
         let mut call = self.store.claim(claim);
-        let answer = match super::at_once(&mut call).await {
+        let answer = match super::deadline::at_once(&mut call).await {
             Poll::Ready(Err(error)) if error.is_transient() => {
                 Box::pin(self.go_on_claiming(claim, Box::pin(ready(Err(error))))).await
             }
@@ -277,7 +277,7 @@ impl Engine {
             }
             unreachable!("the last try returns")
         };
-        match super::in_time(limit, tries).await {
+        match super::deadline::in_time(limit, tries).await {
             Some(answer) => answer,
             None => Err(last_error.unwrap_or(StoreError::TimedOut(self.limits.store_timeout))),
         }

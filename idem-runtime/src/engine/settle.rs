@@ -83,7 +83,7 @@ impl Engine {
         outcome: &Outcome,
     ) -> Result<Hold, StoreError> {
         let mut call = self.store.complete(claim, attempt, outcome);
-        match super::at_once(&mut call).await {
+        match super::deadline::at_once(&mut call).await {
             Poll::Ready(answer) => answer,
             Poll::Pending => Box::pin(self.asking(self.deadline(valid_until), call)).await,
         }
