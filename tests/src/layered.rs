@@ -1,4 +1,4 @@
-//! Plain handlers for a layer to be around: the same as the annotated ones of [`app`](crate::app), and orders that the
+//! Plain handlers for a layer to be around: the same as the annotated ones of [`app`], and orders that the
 //! program that judges servers can ask for.
 
 use std::num::NonZeroU32;
