@@ -9,7 +9,7 @@ use lapin::{Channel, Connection, Consumer};
 use tokio_util::sync::CancellationToken;
 
 use super::dead::DeadLetters;
-use super::{Error, Settings, close, connect, incoming, is_for_good, read, topology};
+use super::{Error, Settings, close, connect, in_time, incoming, is_for_good, read, topology};
 use crate::handler::{Handler, Verdict};
 use crate::lanes::Lanes;
 use crate::message::Message;
@@ -86,12 +86,13 @@ struct Held {
 impl Session {
     async fn open(uri: &AMQPUri, settings: &Settings) -> lapin::Result<Self> {
         let connection = connect(uri).await?;
-        topology::declare(&connection, settings).await?;
-        let dead = DeadLetters::of(&connection, &settings.queue).await?;
-        let channel = connection.create_channel().await?;
-        channel.basic_qos(settings.prefetch.get(), BasicQosOptions::default()).await?;
+        in_time(topology::declare(&connection, settings)).await?;
+        let dead = in_time(DeadLetters::of(&connection, &settings.queue)).await?;
+        let channel = in_time(connection.create_channel()).await?;
+        in_time(channel.basic_qos(settings.prefetch.get(), BasicQosOptions::default())).await?;
         let (queue, tag) = ((&*settings.queue).into(), "".into());
-        let consumer = channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default()).await?;
+        let subscribed = channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default());
+        let consumer = in_time(subscribed).await?;
         Ok(Self { connection, channel, consumer, dead, not_put_aside: CancellationToken::new() })
     }
 
@@ -105,7 +106,7 @@ impl Session {
             let delivery = tokio::select! {
                 biased;
                 () = handler.stop.cancelled() => {
-                    self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default()).await?;
+                    in_time(self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default())).await?;
                     return Ok(Ended::Stopped);
                 }
                 () = self.not_put_aside.cancelled() => return Ok(Ended::NotPutAside),
@@ -127,7 +128,7 @@ impl Session {
 
     /// Ends when the broker has all acknowledgements. What was not acknowledged is delivered again, to somebody else.
     async fn close(self) {
-        if let Err(error) = self.channel.close(200, "done".into()).await {
+        if let Err(error) = in_time(self.channel.close(200, "done".into())).await {
             tracing::warn!(%error, "the last acknowledgements may be lost");
         }
         close(&self.connection).await;

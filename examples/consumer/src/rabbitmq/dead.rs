@@ -5,7 +5,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::{AMQPValue, ShortString};
 use lapin::{Channel, Connection};
 
-use super::dead;
+use super::{dead, in_time};
 use crate::decision::Reason;
 
 /// The way to a queue's dead letters.
@@ -30,7 +30,8 @@ impl DeadLetters {
         let properties = delivery.properties.clone().with_headers(headers).with_delivery_mode(PERSISTENT);
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let (exchange, key) = (self.exchange.clone(), delivery.routing_key.clone());
-        let confirmed = self.channel.basic_publish(exchange, key, options, &delivery.data, properties).await?.await?;
+        let published = self.channel.basic_publish(exchange, key, options, &delivery.data, properties);
+        let confirmed = in_time(in_time(published).await?).await?;
         if confirmed.is_ack() && confirmed.take_message().is_none() { Ok(()) } else { Err(NotPut::NoQueue) }
     }
 }

@@ -27,7 +27,9 @@ mod incoming;
 mod publish;
 mod topology;
 
+use std::future::Future;
 use std::num::{NonZeroU16, NonZeroUsize};
+use std::time::Duration;
 
 use lapin::uri::{AMQPScheme, AMQPUri};
 use lapin::{Connection, ConnectionProperties, ErrorKind};
@@ -70,6 +72,9 @@ pub enum Error {
     NotTaken,
 }
 
+/// How long an answer of the broker may take.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 fn read(url: &str) -> Result<AMQPUri, Error> {
     // Not with its own text, which can quote the URL, and so a password.
     let mut uri: AMQPUri = url.parse().map_err(|_: String| Error::Url)?;
@@ -83,12 +88,22 @@ fn read(url: &str) -> Result<AMQPUri, Error> {
 
 async fn connect(uri: &AMQPUri) -> lapin::Result<Connection> {
     let name = format!("consumer {}", std::process::id());
-    Connection::connect_uri(uri.clone(), ConnectionProperties::default().with_connection_name(name.into())).await
+    let properties = ConnectionProperties::default().with_connection_name(name.into());
+    in_time(Connection::connect_uri(uri.clone(), properties)).await
+}
+
+/// What the broker answers; an error if it does not answer in time. A connection that ends at the wrong moment can leave a call
+/// without any answer.
+async fn in_time<T>(call: impl Future<Output = lapin::Result<T>>) -> lapin::Result<T> {
+    match tokio::time::timeout(PATIENCE, call).await {
+        Ok(answer) => answer,
+        Err(_) => Err(std::io::Error::new(std::io::ErrorKind::TimedOut, "the broker does not answer").into()),
+    }
 }
 
 /// Says goodbye. What matters was answered before.
 async fn close(connection: &Connection) {
-    if let Err(error) = connection.close(200, "done".into()).await {
+    if let Err(error) = in_time(connection.close(200, "done".into())).await {
         tracing::debug!(%error, "the connection was not closed in an orderly way");
     }
 }

@@ -4,7 +4,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::{BasicProperties, Connection};
 
 use super::dead::PERSISTENT;
-use super::{Error, Settings, close, connect, is_for_good, read, topology};
+use super::{Error, Settings, close, connect, in_time, is_for_good, read, topology};
 use crate::handler::Patience;
 use crate::message::Outgoing;
 
@@ -23,7 +23,7 @@ pub async fn publish(settings: &Settings, messages: &[Outgoing]) -> Result<(), E
     loop {
         let sent = async {
             let connection = connect(&uri).await?;
-            topology::declare(&connection, settings).await?;
+            in_time(topology::declare(&connection, settings)).await?;
             send(&connection, &settings.queue, &mut left).await?;
             close(&connection).await;
             Ok(())
@@ -42,8 +42,8 @@ pub async fn publish(settings: &Settings, messages: &[Outgoing]) -> Result<(), E
 
 /// Takes out of `left` what is confirmed.
 async fn send(connection: &Connection, queue: &str, left: &mut Vec<&Outgoing>) -> lapin::Result<()> {
-    let channel = connection.create_channel().await?;
-    channel.confirm_select(ConfirmSelectOptions::default()).await?;
+    let channel = in_time(connection.create_channel()).await?;
+    in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     while !left.is_empty() {
         let mut confirmations = Vec::new();
@@ -55,10 +55,11 @@ async fn send(connection: &Connection, queue: &str, left: &mut Vec<&Outgoing>) -
                 None => properties,
             };
             let content = message.content.as_bytes();
-            confirmations.push(channel.basic_publish("".into(), queue.into(), options, content, properties).await?);
+            let published = channel.basic_publish("".into(), queue.into(), options, content, properties);
+            confirmations.push(in_time(published).await?);
         }
         for confirmation in confirmations {
-            let confirmed = confirmation.await?;
+            let confirmed = in_time(confirmation).await?;
             if !confirmed.is_ack() || confirmed.take_message().is_some() {
                 return Ok(());
             }
