@@ -2,13 +2,9 @@
 
 use std::time::Duration;
 
+use crate::bounds::{self, LARGEST_RESPONSE};
 use crate::engine::{InFlight, OnFailure, Policy};
 use crate::http::route::{Missing, Recorded};
-
-const SECOND: u128 = 1_000;
-const LONGEST_LEASE: u128 = 3_600 * SECOND;
-const LONGEST_WAIT: u128 = 300 * SECOND;
-const LARGEST_RESPONSE: usize = 1024 * 1024 * 1024;
 
 /// What holds for every route and every job of an application that does not say otherwise itself.
 ///
@@ -179,14 +175,12 @@ pub(crate) struct Given {
 }
 
 pub(crate) const fn assert_lease(lease: Duration) {
-    let lease = lease.as_millis();
-    assert!(SECOND / 10 <= lease && lease <= LONGEST_LEASE, "a lease is 100 ms to 1 h");
+    assert!(bounds::LEASE.hold(lease.as_millis()), "a lease is 100 ms to 1 h");
 }
 
 pub(crate) const fn assert_in_flight(in_flight: InFlight) {
     if let InFlight::Wait(time) = in_flight {
-        let time = time.as_millis();
-        assert!(1 <= time && time <= LONGEST_WAIT, "a duplicate waits for 1 ms to 5 minutes");
+        assert!(bounds::WAIT.hold(time.as_millis()), "a duplicate waits for 1 ms to 5 minutes");
     }
 }
 

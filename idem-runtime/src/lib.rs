@@ -54,6 +54,7 @@
 
 #[cfg(feature = "admin")]
 pub mod admin;
+mod bounds;
 #[cfg(feature = "conformance")]
 pub mod conformance;
 mod connect;

@@ -10,6 +10,7 @@
 
 use std::time::Duration;
 
+use crate::bounds;
 use crate::digest::RecordKey;
 use crate::engine::settled::Settled;
 use crate::store::{Age, Claim, ClaimOutcome, Entry, ErasedStore, Hold, OwnerToken, Record, StoreError};
@@ -23,10 +24,6 @@ pub use answer::{Answer, UnfitAnswer};
 
 /// How long an operator's own claim holds: a change is made in two steps, and a retry in between is refused as in progress.
 const LEASE: Duration = Duration::from_secs(10);
-
-/// How long a record lives at the most; and an operator's own claim, after its lease. Where the second step fails, it is all
-/// that says that this key must not run again.
-const LONGEST_TTL: Duration = Duration::from_secs(366 * 24 * 3600);
 
 /// Which operation a key belongs to: a part of its digest.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -308,7 +305,7 @@ impl Admin {
     /// # }
     /// ```
     pub async fn settle(&self, key: RecordKey, answer: &Answer, ttl: Duration) -> Result<KeyState, AdminError> {
-        let ttl = ttl.clamp(Duration::from_secs(1), LONGEST_TTL);
+        let ttl = ttl.clamp(bounds::TTL.least, bounds::TTL.most);
         let outcome = answer.encode(&self.idempotency.face().replayed_header)?;
         let (held, before) = self.take(key).await?;
         let done = Claim { ttl: ttl.max(held.kept_for), ..held.claim };
@@ -335,7 +332,8 @@ impl Admin {
             owner: OwnerToken::random(),
             fingerprint,
             lease: LEASE,
-            ttl: LONGEST_TTL,
+            // Where the second step fails, this is all that says that the key must not run again.
+            ttl: bounds::TTL.most,
             // A settled outcome has to be as durable as any other.
             outlives_a_crash: true,
         };

@@ -8,6 +8,7 @@
 
 use std::time::Duration;
 
+use crate::bounds;
 use crate::defaults::{Defaults, Given, assert_in_flight, assert_lease};
 use crate::engine::{InFlight, OnFailure, Policy};
 use crate::http::key_value::KeyValue;
@@ -26,9 +27,6 @@ pub use attribute::{JobResult, TakesRefusals, codec, idempotency, run, run_borro
 pub use call::JobCall;
 pub use done::Done;
 pub use refusal::{JobError, JobRefusal, Unavailable};
-
-const SECOND: u128 = 1_000;
-const LONGEST_TTL: u128 = 366 * 24 * 3_600 * SECOND;
 
 /// How the calls of one operation are guarded.
 ///
@@ -80,7 +78,7 @@ impl Job {
     pub const fn new(operation: &'static str, ttl: Duration) -> Self {
         assert!(!operation.is_empty(), "an operation has a name");
         let ttl = ttl.as_millis();
-        assert!(SECOND <= ttl && ttl <= LONGEST_TTL, "the ttl of a job is 1 s to 366 days");
+        assert!(bounds::TTL.hold(ttl), "the ttl of a job is 1 s to 366 days");
         let given = Given { ttl: milliseconds(ttl), lease: None, on_failure: None, in_flight: None };
         Self { operation, given, max_result: None }
     }

@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::mistake::{LayerError, LayerMistake};
 use super::{Config, IdempotencyLayer, Values, check};
+use crate::bounds;
 use crate::http::content;
 use crate::http::key_value::KeyValue;
 use crate::http::route::{Content, KeySource, Missing, Recorded, Route, ScopeSource};
@@ -41,18 +42,7 @@ use crate::{Idempotency, InFlight, OnFailure};
 #[must_use = "call build() to get an IdempotencyLayer"]
 pub struct IdempotencyLayerBuilder {
     idempotency: Idempotency,
-    ttl: Duration,
-    key: KeySource,
-    scope: ScopeSource,
-    operation: Option<String>,
-    missing: Option<Missing>,
-    replay_status: Option<u16>,
-    record: Recorded,
-    on_failure: Option<OnFailure>,
-    in_flight: Option<InFlight>,
-    lease: Option<Duration>,
-    fingerprint: Content,
-    max_response: Option<usize>,
+    route: Route,
     methods: Vec<Method>,
     except: Vec<(Method, String)>,
     values: Values,
@@ -80,20 +70,23 @@ impl Idempotency {
     /// # }
     /// ```
     pub fn layer(&self, ttl: Duration) -> IdempotencyLayerBuilder {
-        IdempotencyLayerBuilder {
-            idempotency: self.clone(),
+        let route = Route {
+            operation: None,
             ttl,
+            lease: None,
             key: KeySource::Header(Cow::Borrowed("idempotency-key")),
             scope: ScopeSource::None,
-            operation: None,
             missing: None,
             replay_status: None,
-            record: Recorded::Success,
+            record: Some(Recorded::Success),
             on_failure: None,
             in_flight: None,
-            lease: None,
             fingerprint: Content::Body,
             max_response: None,
+        };
+        IdempotencyLayerBuilder {
+            idempotency: self.clone(),
+            route,
             methods: vec![Method::POST, Method::PATCH],
             except: Vec::new(),
             values: Values::default(),
@@ -104,25 +97,25 @@ impl Idempotency {
 impl IdempotencyLayerBuilder {
     /// The key is this header.
     pub fn key_header(mut self, name: impl Into<String>) -> Self {
-        self.key = KeySource::Header(Cow::Owned(name.into()));
+        self.route.key = KeySource::Header(Cow::Owned(name.into()));
         self
     }
 
     /// The key is this parameter of the path, which every route has to have that the layer is around.
     pub fn key_path(mut self, name: impl Into<String>) -> Self {
-        self.key = KeySource::Path(Cow::Owned(name.into()));
+        self.route.key = KeySource::Path(Cow::Owned(name.into()));
         self
     }
 
     /// The key is this parameter of the query.
     pub fn key_query(mut self, name: impl Into<String>) -> Self {
-        self.key = KeySource::Query(Cow::Owned(name.into()));
+        self.route.key = KeySource::Query(Cow::Owned(name.into()));
         self
     }
 
     /// The key is what this JSON pointer (RFC 6901) points to in the body: a string or an integer.
     pub fn key_body(mut self, pointer: impl Into<String>) -> Self {
-        self.key = KeySource::Body(Cow::Owned(pointer.into()));
+        self.route.key = KeySource::Body(Cow::Owned(pointer.into()));
         self
     }
 
@@ -143,14 +136,14 @@ impl IdempotencyLayerBuilder {
     /// # }
     /// ```
     pub fn key_from<V: KeyValue>(mut self, key: impl Fn(&Parts, &Bytes) -> V + Send + Sync + 'static) -> Self {
-        self.key = KeySource::Arguments;
-        self.values.key = Some(Arc::new(move |head, body| key(head, body).key_text()));
+        self.route.key = KeySource::Arguments;
+        self.values.key = Some(Box::new(move |head, body| key(head, body).key_text()));
         self
     }
 
     /// Whose key it is, says this header. A request without it is refused.
     pub fn scope_header(mut self, name: impl Into<String>) -> Self {
-        self.scope = ScopeSource::Header(Cow::Owned(name.into()));
+        self.route.scope = ScopeSource::Header(Cow::Owned(name.into()));
         self
     }
 
@@ -177,27 +170,27 @@ impl IdempotencyLayerBuilder {
     /// # }
     /// ```
     pub fn scope_from<V: KeyValue>(mut self, scope: impl Fn(&Parts) -> V + Send + Sync + 'static) -> Self {
-        self.scope = ScopeSource::Arguments;
-        self.values.scope = Some(Arc::new(move |head| scope(head).key_text()));
+        self.route.scope = ScopeSource::Arguments;
+        self.values.scope = Some(Box::new(move |head| scope(head).key_text()));
         self
     }
 
     /// Names the operation, which is a part of the key. With one name, all routes share their keys: the same key on another
     /// route is then another request under a known key, 422.
     pub fn operation(mut self, name: impl Into<String>) -> Self {
-        self.operation = Some(name.into());
+        self.route.operation = Some(Cow::Owned(name.into()));
         self
     }
 
     /// What a request without a key means: it runs unprotected, or is refused with a 4xx status.
     pub const fn missing(mut self, missing: Missing) -> Self {
-        self.missing = Some(missing);
+        self.route.missing = Some(missing);
         self
     }
 
     /// The status of a replayed success (default: as recorded).
     pub const fn replay_status(mut self, status: u16) -> Self {
-        self.replay_status = Some(status);
+        self.route.replay_status = Some(status);
         self
     }
 
@@ -208,38 +201,38 @@ impl IdempotencyLayerBuilder {
     /// extractors gave: a body that is no JSON, a login that is missing. With [`Recorded::Final`], their refusals are recorded
     /// too: a client that logs in after a 401 has to take a new key.
     pub const fn record(mut self, record: Recorded) -> Self {
-        self.record = record;
+        self.route.record = Some(record);
         self
     }
 
     /// What a failure means: a 5xx, a panic, or an owner that died.
     pub const fn on_failure(mut self, on_failure: OnFailure) -> Self {
-        self.on_failure = Some(on_failure);
+        self.route.on_failure = Some(on_failure);
         self
     }
 
     /// What happens to a duplicate that arrives while the first request still runs. It waits for 1 ms to 5 minutes.
     pub const fn in_flight(mut self, in_flight: InFlight) -> Self {
-        self.in_flight = Some(in_flight);
+        self.route.in_flight = Some(in_flight);
         self
     }
 
     /// How long a claim outlives the last sign of life of its owner: 100 ms to 1 h, and less than the ttl.
     pub const fn lease(mut self, lease: Duration) -> Self {
-        self.lease = Some(lease);
+        self.route.lease = Some(lease);
         self
     }
 
     /// For a retry to count as the same request, the body's JSON value has to be the same: order of members and white space
     /// do not matter.
     pub const fn fingerprint_json(mut self) -> Self {
-        self.fingerprint = Content::Json;
+        self.route.fingerprint = Content::Json;
         self
     }
 
     /// Nothing of the body has to be the same, only method, path and query.
     pub const fn fingerprint_none(mut self) -> Self {
-        self.fingerprint = Content::None;
+        self.route.fingerprint = Content::None;
         self
     }
 
@@ -248,14 +241,14 @@ impl IdempotencyLayerBuilder {
         mut self,
         fingerprint: impl Fn(&Parts, &Bytes) -> V + Send + Sync + 'static,
     ) -> Self {
-        self.fingerprint = Content::Arguments;
-        self.values.fingerprint = Some(Arc::new(move |head, body| content::of_value(&fingerprint(head, body))));
+        self.route.fingerprint = Content::Arguments;
+        self.values.fingerprint = Some(Box::new(move |head, body| content::of_value(&fingerprint(head, body))));
         self
     }
 
     /// The largest response body that is recorded, in bytes, up to 1 GiB.
     pub const fn max_response(mut self, bytes: usize) -> Self {
-        self.max_response = Some(bytes);
+        self.route.max_response = Some(bytes);
         self
     }
 
@@ -315,21 +308,7 @@ impl IdempotencyLayerBuilder {
             return Err(LayerError::of(mistakes));
         }
         let places = self.places();
-        let route = Route {
-            operation: self.operation.map(Cow::Owned),
-            ttl: self.ttl,
-            lease: self.lease,
-            key: self.key,
-            scope: self.scope,
-            missing: self.missing,
-            replay_status: self.replay_status,
-            record: Some(self.record),
-            on_failure: self.on_failure,
-            in_flight: self.in_flight,
-            fingerprint: self.fingerprint,
-            max_response: self.max_response,
-        };
-        let Self { idempotency, methods, except, values, .. } = self;
+        let Self { idempotency, route, methods, except, values } = self;
         Ok(IdempotencyLayer {
             config: Arc::new(Config { idempotency, route: Arc::new(route), places, methods, except, values }),
         })
@@ -337,12 +316,12 @@ impl IdempotencyLayerBuilder {
 
     fn places(&self) -> Places {
         Places {
-            key: match &self.key {
+            key: match &self.route.key {
                 KeySource::Header(name) => name.parse().map_or(Place::Elsewhere, Place::Header),
                 KeySource::Path(_) => Place::PathParameter,
                 KeySource::Query(_) | KeySource::Body(_) | KeySource::Arguments => Place::Elsewhere,
             },
-            scope: match &self.scope {
+            scope: match &self.route.scope {
                 ScopeSource::Header(name) => name.parse().ok(),
                 ScopeSource::None | ScopeSource::Arguments => None,
             },
@@ -352,8 +331,8 @@ impl IdempotencyLayerBuilder {
     /// Names of headers are in lower case afterwards, as they are looked for.
     fn mistakes(&mut self) -> Vec<LayerMistake> {
         let mut mistakes = Vec::new();
-        mistakes.extend(check::duration("ttl", self.ttl, check::TTL));
-        match &mut self.key {
+        mistakes.extend(check::duration("ttl", self.route.ttl, bounds::TTL));
+        match &mut self.route.key {
             KeySource::Header(name) => match check::key_header(name) {
                 Ok(lower) => *name = Cow::Owned(lower),
                 Err(mistake) => mistakes.push(mistake),
@@ -363,30 +342,30 @@ impl IdempotencyLayerBuilder {
             KeySource::Body(pointer) => mistakes.extend(check::pointer(pointer)),
             KeySource::Arguments => {}
         }
-        if let ScopeSource::Header(name) = &mut self.scope {
+        if let ScopeSource::Header(name) = &mut self.route.scope {
             match check::scope_header(name) {
                 Ok(lower) => *name = Cow::Owned(lower),
                 Err(mistake) => mistakes.push(mistake),
             }
         }
         mistakes.extend(self.key_against_others());
-        mistakes.extend(self.operation.as_deref().and_then(check::operation));
-        if let Some(Missing::Refuse(status)) = self.missing {
+        mistakes.extend(self.route.operation.as_deref().and_then(check::operation));
+        if let Some(Missing::Refuse(status)) = self.route.missing {
             mistakes.extend(check::missing_status(status));
         }
-        mistakes.extend(self.replay_status.and_then(check::replay_status));
-        if let Some(InFlight::Wait(time)) = self.in_flight {
-            mistakes.extend(check::duration("in_flight", time, check::WAIT));
+        mistakes.extend(self.route.replay_status.and_then(check::replay_status));
+        if let Some(InFlight::Wait(time)) = self.route.in_flight {
+            mistakes.extend(check::duration("in_flight", time, bounds::WAIT));
         }
         mistakes.extend(self.lease_within_ttl());
-        mistakes.extend(self.max_response.and_then(check::max_response));
+        mistakes.extend(self.route.max_response.and_then(check::max_response));
         mistakes.extend(check::methods(&self.methods));
         mistakes.extend(self.except.iter().filter_map(|(_, route)| check::excepted(route)));
         mistakes
     }
 
     fn key_against_others(&self) -> Option<LayerMistake> {
-        match (&self.key, &self.scope, self.missing) {
+        match (&self.route.key, &self.route.scope, self.route.missing) {
             (KeySource::Path(name), _, Some(Missing::Execute)) => {
                 let problem = format!("the path always has `{name}`, so the key is never missing");
                 Some(LayerMistake::new("missing", problem, "missing(Missing::Refuse(400))"))
@@ -400,14 +379,14 @@ impl IdempotencyLayerBuilder {
     }
 
     fn lease_within_ttl(&self) -> Option<LayerMistake> {
-        let lease = self.lease?;
-        let wrong = check::duration("lease", lease, check::LEASE);
-        if wrong.is_some() || lease < self.ttl || self.ttl < check::TTL.0 {
+        let lease = self.route.lease?;
+        let wrong = check::duration("lease", lease, bounds::LEASE);
+        if wrong.is_some() || lease < self.route.ttl || self.route.ttl < bounds::TTL.least {
             return wrong;
         }
-        let problem = format!("{lease:?} is not under the ttl of {:?}", self.ttl);
+        let problem = format!("{lease:?} is not under the ttl of {:?}", self.route.ttl);
         // A third leaves time for two more owners before the record expires.
-        let third = self.ttl / 3;
+        let third = self.route.ttl / 3;
         let round =
             if third < Duration::from_secs(1) { third.as_millis() as u64 / 100 * 100 } else { third.as_secs() * 1000 };
         Some(LayerMistake::new("lease", problem, check::shown(Duration::from_millis(round))))
@@ -417,9 +396,9 @@ impl IdempotencyLayerBuilder {
 impl fmt::Debug for IdempotencyLayerBuilder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("IdempotencyLayerBuilder")
-            .field("ttl", &self.ttl)
-            .field("key", &self.key)
-            .field("scope", &self.scope)
+            .field("ttl", &self.route.ttl)
+            .field("key", &self.route.key)
+            .field("scope", &self.route.scope)
             .finish_non_exhaustive()
     }
 }

@@ -6,20 +6,10 @@ use http::{HeaderName, Method};
 
 use super::fields;
 use super::mistake::LayerMistake;
+use crate::bounds::{Bounds, LARGEST_RESPONSE};
 
-const DAY: u64 = 24 * 3600;
-
-pub(super) const TTL: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(366 * DAY));
-pub(super) const LEASE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(3600));
-/// No longer than clients and proxies keep a request open.
-pub(super) const WAIT: (Duration, Duration) = (Duration::from_millis(1), Duration::from_secs(300));
-pub(super) const LARGEST_RESPONSE: usize = 1024 * 1024 * 1024;
-
-pub(super) fn duration(
-    option: &'static str,
-    given: Duration,
-    (least, most): (Duration, Duration),
-) -> Option<LayerMistake> {
+pub(super) fn duration(option: &'static str, given: Duration, bounds: Bounds) -> Option<LayerMistake> {
+    let Bounds { least, most } = bounds;
     let problem = match given {
         given if given < least => format!("{given:?} is under {least:?}, the least there can be"),
         given if given > most => format!("{given:?} is over {most:?}, the most there can be"),

@@ -72,11 +72,11 @@ type ScopeOf = dyn Fn(&Parts) -> Option<String> + Send + Sync;
 type ContentOf = dyn Fn(&Parts, &Bytes) -> Result<Vec<u8>, serde_json::Error> + Send + Sync;
 
 /// Closures in place of the expressions of an annotation.
-#[derive(Clone, Default)]
+#[derive(Default)]
 struct Values {
-    key: Option<Arc<KeyOf>>,
-    scope: Option<Arc<ScopeOf>>,
-    fingerprint: Option<Arc<ContentOf>>,
+    key: Option<Box<KeyOf>>,
+    scope: Option<Box<ScopeOf>>,
+    fingerprint: Option<Box<ContentOf>>,
 }
 
 impl Config {
