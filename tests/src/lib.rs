@@ -14,6 +14,7 @@ pub mod http_conformance;
 pub mod layered;
 pub mod ledger;
 pub mod load;
+pub mod log;
 pub mod outside;
 pub mod postgres_server;
 pub mod process;

@@ -1,13 +1,15 @@
 //! Programs that a test starts, stops and kills.
 
-use std::io::{BufRead as _, BufReader};
+use std::io::{BufRead as _, BufReader, Read};
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitCode, Stdio};
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::{Arc, OnceLock};
 
 use parking_lot::Mutex;
+
+use crate::server::Seen;
 
 /// A port that was free just now, and that this process has not given out before.
 ///
@@ -62,6 +64,33 @@ pub(crate) fn processes() -> impl Iterator<Item = (u32, Process)> {
     pids.filter_map(|pid| Some((pid, Process::of(pid)?)))
 }
 
+/// What comes through a pipe, line by line. It is read to its end, or the program behind it would block on a full pipe.
+pub fn overheard(pipe: impl Read + Send + 'static) -> Arc<Mutex<String>> {
+    let mut lines = BufReader::new(pipe);
+    let output = Arc::new(Mutex::new(String::new()));
+    let written = Arc::clone(&output);
+    std::thread::spawn(move || {
+        let mut line = String::new();
+        while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
+            written.lock().push_str(&line);
+            line.clear();
+        }
+    });
+    output
+}
+
+/// How a program of the tests' own ends, with a line that says why if it is not well.
+#[allow(clippy::print_stderr, reason = "the one line that says why the program ends")]
+pub fn exit_code(program: &str, ended: Result<(), Box<dyn std::error::Error>>) -> ExitCode {
+    match ended {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{program}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
 /// A server program in a process of its own. It is killed when it is dropped.
 #[derive(Debug)]
 pub struct Program {
@@ -83,17 +112,7 @@ impl Program {
             .stdout(Stdio::piped())
             .spawn()
             .unwrap_or_else(|error| panic!("{}: {error}", program.display()));
-        let mut lines = BufReader::new(child.stdout.take().expect("its output"));
-        let output = Arc::new(Mutex::new(String::new()));
-        let written = Arc::clone(&output);
-        // Read to its end, or the program would block on a full pipe.
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
-                written.lock().push_str(&line);
-                line.clear();
-            }
-        });
+        let output = overheard(child.stdout.take().expect("its output"));
         let address = crate::until("the program listens", async || {
             let output = output.lock();
             let (_, rest) = output.split_once("listening on http://")?;
@@ -103,6 +122,12 @@ impl Program {
         })
         .await;
         Self { child, address, output }
+    }
+
+    /// What it answers to a `POST` under this key.
+    pub fn send(&self, path: &str, key: &str) -> impl Future<Output = Seen> + Send + 'static {
+        let request = reqwest::Client::new().post(format!("http://{}{path}", self.address));
+        Seen::of(request.header("idempotency-key", key))
     }
 
     /// What it has printed so far.

@@ -7,29 +7,13 @@
 #[allow(dead_code, reason = "other tests use the rest of it")]
 mod peer;
 
-use std::io::Write;
-use std::sync::Arc;
 use std::time::Duration;
 
 use idem_client::{Key, Outcome, Retry};
-use parking_lot::Mutex;
+use idem_tests::log::Log;
 use tracing_subscriber::filter::LevelFilter;
 
 use crate::peer::{Peer, client, status};
-
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
 
 #[tokio::test]
 async fn every_try_is_logged_and_no_key() {
@@ -47,7 +31,7 @@ async fn every_try_is_logged_and_no_key() {
     let request = client(fast).post(peer.url("/path-canary?query-canary")).with_extension(key).body("body-canary");
     let response = request.send().await.unwrap();
     assert!(!format!("{:?}", Outcome::of(&response)).contains("canary"));
-    let text = String::from_utf8(log.0.lock().clone()).unwrap();
+    let text = log.text();
     let ours: Vec<_> = text.lines().filter(|line| line.contains(" idem_client: ")).collect();
     assert_eq!(ours.len(), 3, "{text}");
     for (line, parts) in ours.iter().zip([

@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
-use std::sync::{Arc, Mutex};
-
 use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use idem_runtime::{Idempotency, idempotent};
 use idem_tests::app::{AppState, Bed, router};
 use idem_tests::gate::Gate;
+use idem_tests::log::Log;
 use idem_tests::redis_server::RedisServer;
 use idem_tests::server::{Seen, Server};
 use idem_tests::until;
@@ -205,17 +204,6 @@ async fn i47_a_server_that_evicts_is_refused() {
 
 #[tokio::test]
 async fn b40_neither_keys_nor_bodies_nor_passwords_are_logged() {
-    #[derive(Clone, Default)]
-    struct Log(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Log {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
     let log = Log::default();
     let writer = log.clone();
     let subscriber = tracing_subscriber::fmt()
@@ -244,7 +232,7 @@ async fn b40_neither_keys_nor_bodies_nor_passwords_are_logged() {
     is_unavailable(&scoped("canary-key").await);
     under.redis.kill();
     is_unavailable(&Seen::of(under.server.post("/pay", "canary-key", &json!("canary-body"))).await);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let ours: Vec<&str> = log.lines().filter(|line| line.contains("idem_runtime")).collect();
     assert!(ours.len() >= 2, "refusals are logged: {log}");
     assert!(!ours.iter().any(|line| line.contains("canary")), "{ours:#?}");

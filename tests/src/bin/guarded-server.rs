@@ -19,6 +19,7 @@ use idem_runtime::{
     SqliteTransactions, idempotent,
 };
 use idem_tests::gated::{self, Gated};
+use idem_tests::process::exit_code;
 use tokio::net::TcpListener;
 
 #[derive(Debug, Parser)]
@@ -205,15 +206,8 @@ async fn connect(options: &Options) -> Result<Idempotency, Box<dyn std::error::E
 }
 
 #[tokio::main]
-#[allow(clippy::print_stderr, reason = "the one line that says why the program ends")]
 async fn main() -> ExitCode {
-    match serve(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("guarded-server: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("guarded-server", serve(Options::parse()).await)
 }
 
 #[allow(clippy::print_stdout, reason = "the address is this program's output")]

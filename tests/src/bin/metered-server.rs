@@ -12,6 +12,7 @@ use axum::http::StatusCode;
 use axum::routing::{any, get, post};
 use clap::Parser;
 use idem_runtime::{Execution, Idempotency, Job, idempotent};
+use idem_tests::process::exit_code;
 use metrics_exporter_prometheus::PrometheusBuilder;
 use parking_lot::Mutex;
 use tokio::net::TcpListener;
@@ -113,15 +114,8 @@ async fn waiting(State(doors): State<Doors>) -> String {
 }
 
 #[tokio::main]
-#[allow(clippy::print_stderr, reason = "the one line that says why the program ends")]
 async fn main() -> ExitCode {
-    match serve(Options::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("metered-server: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    exit_code("metered-server", serve(Options::parse()).await)
 }
 
 #[allow(clippy::print_stdout, reason = "the address is this program's output")]

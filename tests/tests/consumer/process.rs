@@ -1,10 +1,10 @@
 //! Consumers in processes of their own.
 
-use std::io::{BufRead as _, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 
+use idem_tests::process::{overheard, signal};
 use idem_tests::until;
 use parking_lot::Mutex;
 
@@ -18,17 +18,7 @@ impl Consumer {
     pub(crate) fn start(program: &Path, arguments: &[String]) -> Self {
         let mut command = Command::new(program);
         let mut child = command.args(arguments).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let said = Arc::<Mutex<String>>::default();
-        let written = Arc::clone(&said);
-        // Read to its end, or the program would block on a full pipe.
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
-                written.lock().push_str(&line);
-                line.clear();
-            }
-        });
+        let said = overheard(child.stderr.take().unwrap());
         Self { child, said }
     }
 
@@ -49,7 +39,7 @@ impl Consumer {
     }
 
     pub(crate) fn signal(&self, name: &str) {
-        idem_tests::process::signal(self.child.id(), name);
+        signal(self.child.id(), name);
     }
 
     /// `kill -9`, and what it had said.

@@ -1,7 +1,6 @@
 //! Consumers in processes of their own, and the ledger that they share.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead as _, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
@@ -10,7 +9,7 @@ use consumer::books::{self, Booking};
 use idem_runtime::admin::Operation;
 use idem_runtime::rusqlite::Connection;
 use idem_runtime::{Idempotency, MemoryStore, SqliteStore};
-use idem_tests::process::{built, signal};
+use idem_tests::process::{built, overheard, signal};
 use idem_tests::until;
 use parking_lot::Mutex;
 use tempfile::TempDir;
@@ -100,16 +99,7 @@ impl Consumer {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let mut lines = BufReader::new(child.stderr.take().unwrap());
-        let output = Arc::new(Mutex::new(String::new()));
-        let written = Arc::clone(&output);
-        std::thread::spawn(move || {
-            let mut line = String::new();
-            while lines.read_line(&mut line).is_ok_and(|read| read > 0) {
-                written.lock().push_str(&line);
-                line.clear();
-            }
-        });
+        let output = overheard(child.stderr.take().unwrap());
         Self { child, output }
     }
 

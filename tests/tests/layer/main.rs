@@ -5,5 +5,4 @@
 mod composing;
 mod guarding;
 mod options;
-mod processes;
 mod routers;

@@ -86,11 +86,6 @@ pub(super) async fn idem(arguments: &[&str]) -> Ran {
     Ran { code: output.status.code(), out: output.stdout, error }
 }
 
-async fn send(server: &Program, path: &str, key: &str) -> Seen {
-    let request = reqwest::Client::new().post(format!("http://{}{path}", server.address));
-    Seen::of(request.header("idempotency-key", key)).await
-}
-
 const LOOKUP: [&str; 4] = ["--json", "lookup", "--operation", "POST /pay-once"];
 
 /// The lease of `/pay-once`, in milliseconds.
@@ -140,7 +135,7 @@ async fn killed(ground: &Ground, outside: &Outside, key: &'static str) -> Progra
     })
     .await;
     let server = outside.server_on(&ground.url).await;
-    assert_eq!(send(&server, "/pay-once", key).await.refusal(), "outcome_unknown");
+    assert_eq!(server.send("/pay-once", key).await.refusal(), "outcome_unknown");
     let later = ground.idem(&lookup).await.json();
     let [ended, ended_later] = [&known, &later].map(|known| millis(known, "lease_ended_ago_ms"));
     assert!(ended < ended_later, "a server was started in between: {known} {later}");
@@ -216,7 +211,7 @@ async fn a_killed_request_is_settled_byte_for_byte(ground: Ground) {
     assert_eq!((&audit[1]["raw_key"], &audit[1]["after"]), (&json!("k"), &json!("recorded")));
 
     for _ in 0..3 {
-        let retry = send(&server, "/pay-once", "k").await;
+        let retry = server.send("/pay-once", "k").await;
         assert_eq!((retry.status, retry.replayed, &retry.body), (201, true, &bytes));
         assert_eq!(retry.header("content-type").as_deref(), Some("application/json"));
     }

@@ -1,14 +1,13 @@
 //! How the program `idem` finds a store and a key in it, and what it leaves alone.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::routing::post;
 use idem_runtime::{Job, OnFailure};
+use idem_tests::log::Log;
 use idem_tests::process::built;
 use idem_tests::server::{Seen, Server};
 use idem_tests::soon;
-use parking_lot::Mutex;
 use serde_json::json;
 use tempfile::TempDir;
 use tokio::process::Command;
@@ -78,19 +77,6 @@ async fn the_keys_of_a_layer_are_found() {
     }
 }
 
-#[derive(Clone, Default)]
-struct Log(Arc<Mutex<Vec<u8>>>);
-
-impl std::io::Write for Log {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0.lock().extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
-    }
-}
-
 #[tokio::test]
 async fn a_key_is_found_by_what_the_log_says_of_its_refusal() {
     const SHIP: Job = Job::new("ship", Duration::from_secs(3600)).on_failure(OnFailure::Keep);
@@ -104,7 +90,7 @@ async fn a_key_is_found_by_what_the_log_says_of_its_refusal() {
     for _ in 0..2 {
         assert!(idempotency.run(SHIP.key("k"), async { Err::<u32, _>(()) }).await.is_err());
     }
-    let log = String::from_utf8(log.0.lock().clone()).unwrap();
+    let log = log.text();
     let line = log.lines().find(|line| line.contains("the outcome of a request is not known"));
     let digest = line.unwrap_or_else(|| panic!("{log}")).rsplit_once(" key=").unwrap().1;
     assert_eq!(ground.idem(&["--json", "lookup", "--digest", digest]).await.json()["state"], "outcome unknown");
