@@ -88,6 +88,26 @@ pub(crate) struct Digester {
     derived: [u8; 32],
 }
 
+/// What an operation is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum OperationName<'a> {
+    /// A handler without a name of its own.
+    Route {
+        method: &'a str,
+        path: &'a str,
+    },
+    /// A handler with one.
+    Named(&'a str),
+    /// The same of a layer, whose records are its own: one that does not know yet that an annotated handler is behind it must
+    /// never find that handler's, and answer with it before the handler's extractors were asked.
+    LayerRoute {
+        method: &'a str,
+        path: &'a str,
+    },
+    LayerNamed(&'a str),
+    Job(&'a str),
+}
+
 impl Digester {
     /// A digester keyed with `secret` (empty: no secret, digests are the same in every application).
     pub(crate) fn new(secret: &[u8]) -> Self {
@@ -96,6 +116,20 @@ impl Digester {
             body: blake3::derive_key("idem 2026-11 content v1", secret),
             fingerprint: blake3::derive_key("idem 2026-11 fingerprint v1", secret),
             derived: blake3::derive_key("idem 2026-11 derived key v1", secret),
+        }
+    }
+
+    /// Where the record of a key is kept. Whoever looks a key up finds it only if they say the same of its operation as the one
+    /// that recorded it.
+    pub(crate) fn key_of(&self, operation: OperationName<'_>, scope: Option<&str>, key: &str) -> RecordKey {
+        match operation {
+            OperationName::Route { method, path } => self.record_key(&[method, path], scope, key),
+            OperationName::Named(name) => self.record_key(&[name], scope, key),
+            OperationName::LayerRoute { method, path } => self.record_key(&["layer", method, path], scope, key),
+            // No request has an empty method.
+            OperationName::LayerNamed(name) => self.record_key(&["layer", "", name], scope, key),
+            // A handler's operation has one or two parts, so the two never meet.
+            OperationName::Job(name) => self.record_key(&["", "job", name], scope, key),
         }
     }
 

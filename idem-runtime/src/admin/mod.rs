@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use crate::bounds;
-use crate::digest::RecordKey;
+use crate::digest::{OperationName, RecordKey};
 use crate::engine::settled::Settled;
 use crate::store::{Age, Claim, ClaimOutcome, Entry, ErasedStore, Hold, OwnerToken, Record, StoreError};
 use crate::{Fingerprint, Idempotency};
@@ -209,14 +209,14 @@ impl Admin {
     /// another one of either, nothing is found.
     #[must_use]
     pub fn key(&self, operation: &Operation, scope: Option<&str>, key: &str) -> RecordKey {
-        let parts: &[&str] = match operation {
-            Operation::Route { method, path } => &[method, path],
-            Operation::Named(name) => &[name],
-            Operation::LayerRoute { method, path } => &["layer", method, path],
-            Operation::LayerNamed(name) => &["layer", "", name],
-            Operation::Job(name) => &["", "job", name],
+        let name = match operation {
+            Operation::Route { method, path } => OperationName::Route { method, path },
+            Operation::Named(name) => OperationName::Named(name),
+            Operation::LayerRoute { method, path } => OperationName::LayerRoute { method, path },
+            Operation::LayerNamed(name) => OperationName::LayerNamed(name),
+            Operation::Job(name) => OperationName::Job(name),
         };
-        self.idempotency.digester().record_key(parts, scope, key)
+        self.idempotency.digester().key_of(name, scope, key)
     }
 
     /// What is known of a key.

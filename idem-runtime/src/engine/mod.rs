@@ -197,16 +197,19 @@ impl Engine {
 
     /// What is asked before a request is identified: whether it runs unprotected, for that is counted and said.
     pub(crate) fn bypasses(&self) -> bool {
-        self.is_bypassed() && self.note_bypass()
+        let bypasses = self.is_bypassed();
+        if bypasses {
+            self.note_bypass();
+        }
+        bypasses
     }
 
     #[cold]
-    pub(crate) fn note_bypass(&self) -> bool {
+    pub(crate) fn note_bypass(&self) {
         self.stats.count(Event::Bypassed);
         if let Some(requests) = self.mode.to_be_said() {
             tracing::warn!(requests, "requests run unprotected, because idempotency is bypassed");
         }
-        true
     }
 
     /// Runs the work once for `call`, or says how it went before. `prepared` gives the work; it is awaited only if the work

@@ -26,7 +26,7 @@ struct Unsaid {
 }
 
 impl Mode {
-    /// From here on, whoever has taken a token before it looked is waited for: see `seize_live`.
+    /// From here on, whoever has taken a token before it looked is waited for: see `seize`.
     pub(super) fn drain(&self) {
         self.bits.fetch_or(DRAINING, Ordering::SeqCst);
     }

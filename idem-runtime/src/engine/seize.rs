@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use parking_lot::Mutex;
 use tokio::time::Instant;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 
@@ -159,8 +158,8 @@ impl Engine {
 
     /// As often as need be, with the call that has been made as the first one.
     async fn go_on_claiming<'a>(&'a self, claim: &'a Claim, made: Claiming<'a>) -> Result<ClaimOutcome, StoreError> {
-        let made = Mutex::new(Some(made));
-        self.trying(self.longest_call, || made.lock().take().unwrap_or_else(|| self.store.claim(claim))).await
+        let mut made = Some(made);
+        self.trying(self.longest_call, || made.take().unwrap_or_else(|| self.store.claim(claim))).await
     }
 
     async fn take_over(
@@ -247,7 +246,11 @@ impl Engine {
 
     /// Makes a call, a few times if need be, within the deadline of one. It takes `longest` at the longest, if that is
     /// known.
-    pub(super) async fn trying<T, F>(&self, longest: Option<Duration>, call: impl Fn() -> F) -> Result<T, StoreError>
+    pub(super) async fn trying<T, F>(
+        &self,
+        longest: Option<Duration>,
+        mut call: impl FnMut() -> F,
+    ) -> Result<T, StoreError>
     where
         F: Future<Output = Result<T, StoreError>>,
     {

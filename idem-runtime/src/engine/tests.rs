@@ -16,6 +16,7 @@ use super::{
 };
 use crate::digest::{Fingerprint, RecordKey};
 use crate::store::{Claim, ClaimOutcome, Entry, Hold, MemoryStore, Outcome, OwnerToken, Store, StoreError, Writes};
+use crate::telemetry::Observed;
 
 /// What goes wrong with one call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -132,7 +133,12 @@ impl Bench {
             on_failure: OnFailure::Retry,
             in_flight: InFlight::Reject,
         };
-        Self { engine: Arc::new(Engine::new(Box::new(store.clone()), limits)), store, runs: Arc::default(), policy }
+        Self {
+            engine: Arc::new(Engine::new(Box::new(Observed::new(store.clone())), limits)),
+            store,
+            runs: Arc::default(),
+            policy,
+        }
     }
 
     async fn call(&self, work: impl Future<Output = Ending>) -> Result<Answer<&'static str>, Refused> {

@@ -29,8 +29,7 @@ pub(super) fn see(start: &Start) -> Seen {
     let Start { route, request, .. } = start;
     let matched_path = request.matched_path.as_ref().map(MatchedPath::as_str);
     let operation = Operation::of_route(route, &request.method, matched_path);
-    let engine = request.idempotency.engine();
-    Seen::new(operation, engine.store().name(), engine.stats().meters())
+    Seen::of(operation, request.idempotency.engine())
 }
 
 /// Why nobody looks at the key of a request.
@@ -93,10 +92,11 @@ impl Identified {
         F: Future<Output = Finished<T>>,
     {
         let Self { route, idempotency, origin, call, attempt } = self;
-        let answer = idempotency.engine().go_on(call, attempt, prepared).await;
-        seen.end(Outcome::of(&answer));
-        match answer {
-            Ok(Answer::Executed(answer)) => Ok(answer),
+        match idempotency.engine().go_on(call, attempt, prepared).await {
+            Ok(Answer::Executed(answer)) => {
+                seen.end(Outcome::Executed);
+                Ok(answer)
+            }
             Ok(Answer::Replay { head, body }) => {
                 let replay = Replay { route, idempotency, origin: origin.as_ref(), key: call.key };
                 Err(replay.give(seen, &head, body))
@@ -118,6 +118,7 @@ impl Replay<'_> {
     pub(super) fn give(self, seen: &Seen, head: &Bytes, body: Bytes) -> Instead {
         match message::decode(head, body) {
             Ok(mut response) => {
+                seen.end(Outcome::Replayed);
                 mark_replayed(self.route, self.idempotency.face().replayed_header.clone(), &mut response);
                 cors::keep_to(self.origin, response.headers_mut());
                 Instead::Replayed(response)

@@ -10,9 +10,9 @@ use super::key_text::KeyText;
 use super::refusal::{Refusal, RefusalCode};
 use super::route::{Content, Guard, Missing, Route, Rules};
 use super::{content, key};
-use crate::digest::{Digester, Fingerprint, RecordKey};
+use crate::digest::{Digester, Fingerprint, OperationName, RecordKey};
 use crate::engine::Attempt;
-use crate::telemetry::{Outcome, Seen};
+use crate::telemetry::Seen;
 
 /// Which record a request belongs to, and what it has to match.
 pub(super) struct Ids {
@@ -30,7 +30,6 @@ impl Ids {
             return None;
         }
         let (head, body) = request.idempotency.engine().replay_at_once(attempt)?;
-        seen.end(Outcome::Replayed);
         if let Some(execution) = &request.execution {
             execution.know(self.text.clone(), request.idempotency.clone());
         }
@@ -79,19 +78,16 @@ pub(super) fn identify(start: &mut Start, rules: &Rules) -> Result<Option<Ids>, 
     Ok(Some(Ids { text, key, fingerprint }))
 }
 
-/// The records of a layer are its own. One that does not know yet that an annotated handler is behind it must never find
-/// that handler's, and answer with it before the handler's extractors were asked.
 fn record_key(route: &Guard, request: &Request, keyed: &Keyed, scope: Option<&str>, text: &str) -> RecordKey {
-    let digester = request.idempotency.digester();
     let method = request.method.as_str();
     let path = || request.matched_path.as_ref().map_or_else(|| keyed.uri.path(), MatchedPath::as_str);
-    match (route, &route.operation) {
-        (Guard::Static(_), Some(operation)) => digester.record_key(&[operation], scope, text),
-        (Guard::Static(_), None) => digester.record_key(&[method, path()], scope, text),
-        // No request has an empty method.
-        (Guard::Shared(_), Some(operation)) => digester.record_key(&["layer", "", operation], scope, text),
-        (Guard::Shared(_), None) => digester.record_key(&["layer", method, path()], scope, text),
-    }
+    let operation = match (route, &route.operation) {
+        (Guard::Static(_), Some(name)) => OperationName::Named(name),
+        (Guard::Static(_), None) => OperationName::Route { method, path: path() },
+        (Guard::Shared(_), Some(name)) => OperationName::LayerNamed(name),
+        (Guard::Shared(_), None) => OperationName::LayerRoute { method, path: path() },
+    };
+    request.idempotency.digester().key_of(operation, scope, text)
 }
 
 fn fingerprint(

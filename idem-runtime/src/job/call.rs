@@ -6,6 +6,7 @@ use std::time::Duration;
 use serde::Serialize;
 
 use super::{Job, JobRefusal};
+use crate::digest::OperationName;
 use crate::engine::Call;
 use crate::http::content;
 use crate::http::execution::Execution;
@@ -124,8 +125,7 @@ impl JobCall {
         };
         let content = content.transpose().map_err(JobRefusal::Misconfigured)?;
         let digester = idempotency.digester();
-        // Three parts: a handler's operation has one or two, so the two never meet.
-        let record = digester.record_key(&["", "job", job.operation], scope.as_deref(), &key);
+        let record = digester.key_of(OperationName::Job(job.operation), scope.as_deref(), &key);
         let fingerprint = digester.fingerprint(record, &["job"], content.as_deref().unwrap_or_default());
         let policy = job.policy(idempotency.defaults());
         Ok(execution.call(KeyText::from(key), idempotency.clone(), record, fingerprint, policy))

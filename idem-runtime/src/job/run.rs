@@ -186,11 +186,11 @@ pub(super) async fn owned<R: Send + 'static>(
             let ending = ending(&answer, max_result).0;
             Finished { answer, ending, writes: Writes::Keep }
         };
-        let answer = engine.execute(call, std::future::ready(work)).await;
-        seen.end(Outcome::of(&answer));
+        let answer = engine.execute(call, std::future::ready(work)).await.map_err(JobRefusal::of);
+        seen.end(Outcome::of_job(&answer));
         answer
     };
-    Adoptable::new(guarded, progress, stats, span).await.map_err(JobRefusal::of)
+    Adoptable::new(guarded, progress, stats, span).await
 }
 
 /// Work that ends when its caller goes.
@@ -208,9 +208,10 @@ pub(super) async fn borrowing<R>(
         return bypassed.run(work, ending).instrument(span).await;
     }
     let (seen, call) = identify(idempotency, call)?;
-    let answer = idempotency.engine().execute_in_place(call, work, ending).instrument(seen.span()).await;
-    seen.end(Outcome::of(&answer));
-    answer.map_err(JobRefusal::of)
+    let answered = idempotency.engine().execute_in_place(call, work, ending).instrument(seen.span()).await;
+    let answer = answered.map_err(JobRefusal::of);
+    seen.end(Outcome::of_job(&answer));
+    answer
 }
 
 fn identify(idempotency: &Idempotency, call: JobCall) -> Result<(Seen, Call), JobRefusal> {
@@ -228,8 +229,7 @@ fn identify(idempotency: &Idempotency, call: JobCall) -> Result<(Seen, Call), Jo
 }
 
 fn see(idempotency: &Idempotency, call: &JobCall) -> Seen {
-    let engine = idempotency.engine();
-    Seen::new(Operation::of_job(call.operation()), engine.store().name(), engine.stats().meters())
+    Seen::of(Operation::of_job(call.operation()), idempotency.engine())
 }
 
 /// A call whose key nobody looks at.

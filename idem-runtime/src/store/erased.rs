@@ -1,10 +1,10 @@
-//! [`Store`] behind a pointer, so that `Idempotency` is one type whatever the store.
+//! [`Store`](super::Store) behind a pointer, so that `Idempotency` is one type whatever the store.
 
 use std::future::Future;
 use std::pin::Pin;
 use std::time::Duration;
 
-use super::{Age, Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, Store, StoreError, Transactional};
+use super::{Age, Claim, ClaimOutcome, Entry, Hold, Outcome, OwnerToken, Record, StoreError, Transactional};
 use crate::digest::RecordKey;
 
 type Call<'a, T> = Pin<Box<dyn Future<Output = Result<T, StoreError>> + Send + 'a>>;
@@ -13,9 +13,7 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn name(&self) -> &'static str;
     fn claim<'a>(&'a self, claim: &'a Claim) -> Call<'a, ClaimOutcome>;
     /// As `claim`, of a store that never waits; `None` of any other, which has been asked for nothing then.
-    fn claim_at_once(&self, _: &Claim) -> Option<Result<ClaimOutcome, StoreError>> {
-        None
-    }
+    fn claim_at_once(&self, claim: &Claim) -> Option<Result<ClaimOutcome, StoreError>>;
     fn take_over<'a>(&'a self, claim: &'a Claim, from: OwnerToken) -> Call<'a, ClaimOutcome>;
     fn renew<'a>(&'a self, claim: &'a Claim) -> Call<'a, Hold>;
     fn complete<'a>(&'a self, claim: &'a Claim, attempt: u32, outcome: &'a Outcome) -> Call<'a, Hold>;
@@ -29,43 +27,4 @@ pub(crate) trait ErasedStore: Send + Sync + 'static {
     fn sweep(&self) -> Call<'_, u64>;
     fn longest_call(&self) -> Option<Duration>;
     fn transactional(&self) -> Option<Transactional<'_>>;
-}
-
-impl<S: Store> ErasedStore for S {
-    fn name(&self) -> &'static str {
-        Store::name(self)
-    }
-    fn claim<'a>(&'a self, claim: &'a Claim) -> Call<'a, ClaimOutcome> {
-        Box::pin(Store::claim(self, claim))
-    }
-    fn take_over<'a>(&'a self, claim: &'a Claim, from: OwnerToken) -> Call<'a, ClaimOutcome> {
-        Box::pin(Store::take_over(self, claim, from))
-    }
-    fn renew<'a>(&'a self, claim: &'a Claim) -> Call<'a, Hold> {
-        Box::pin(Store::renew(self, claim))
-    }
-    fn complete<'a>(&'a self, claim: &'a Claim, attempt: u32, outcome: &'a Outcome) -> Call<'a, Hold> {
-        Box::pin(Store::complete(self, claim, attempt, outcome))
-    }
-    fn release<'a>(&'a self, claim: &'a Claim) -> Call<'a, Hold> {
-        Box::pin(Store::release(self, claim))
-    }
-    fn look_up(&self, key: RecordKey) -> Call<'_, Option<Entry>> {
-        Box::pin(Store::look_up(self, key))
-    }
-    fn inspect(&self, key: RecordKey) -> Call<'_, Option<(Entry, Option<Age>)>> {
-        Box::pin(Store::inspect(self, key))
-    }
-    fn reopen<'a>(&'a self, claim: &'a Claim, seen: &'a Record) -> Call<'a, Hold> {
-        Box::pin(Store::reopen(self, claim, seen))
-    }
-    fn sweep(&self) -> Call<'_, u64> {
-        Box::pin(Store::sweep(self))
-    }
-    fn longest_call(&self) -> Option<Duration> {
-        Store::longest_call(self)
-    }
-    fn transactional(&self) -> Option<Transactional<'_>> {
-        Store::transactional(self)
-    }
 }

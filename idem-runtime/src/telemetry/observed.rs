@@ -38,11 +38,15 @@ impl<S: Store> Observed<S> {
             return Box::pin(made);
         }
         Box::pin(async move {
-            let mut timer = Timer { meters: &self.meters, call, began: Instant::now(), result: CallResult::TimedOut };
+            let mut timer = self.timer(call);
             let answer = made.await;
             timer.result = answer.told();
             answer
         })
+    }
+
+    fn timer(&self, call: StoreCall) -> Timer<'_> {
+        Timer { meters: &self.meters, call, began: Instant::now(), result: CallResult::TimedOut }
     }
 
     fn transactions(&self) -> &dyn ErasedTransactionalStore {
@@ -94,12 +98,7 @@ impl<S: Store> ErasedStore for Observed<S> {
         if !self.never_waits {
             return None;
         }
-        let timer = is_watched().then(|| Timer {
-            meters: &self.meters,
-            call: StoreCall::Claim,
-            began: Instant::now(),
-            result: CallResult::TimedOut,
-        });
+        let timer = is_watched().then(|| self.timer(StoreCall::Claim));
         let call = std::pin::pin!(self.store.claim(claim));
         let Poll::Ready(answer) = call.poll(&mut Context::from_waker(Waker::noop())) else { return None };
         if let Some(mut timer) = timer {

@@ -1,6 +1,6 @@
 //! What became of a guarded call.
 
-use crate::engine::{Answer, Refused};
+use crate::engine::Answer;
 use crate::http::refusal::RefusalCode;
 use crate::job::JobRefusal;
 
@@ -68,22 +68,11 @@ outcomes! {
 }
 
 impl Outcome {
-    pub(crate) const fn of<T>(result: &Result<Answer<T>, Refused>) -> Self {
+    pub(crate) const fn of_job<T>(result: &Result<Answer<T>, JobRefusal>) -> Self {
         match result {
             Ok(Answer::Executed(_)) => Self::Executed,
             Ok(Answer::Replay { .. }) => Self::Replayed,
-            Err(refused) => Self::of_refused(refused),
-        }
-    }
-
-    const fn of_refused(refused: &Refused) -> Self {
-        match refused {
-            Refused::KeyReused => Self::KeyReused,
-            Refused::InProgress => Self::InProgress,
-            Refused::OutcomeUnknown => Self::OutcomeUnknown,
-            Refused::ResponseNotKept => Self::NotKept,
-            Refused::Unavailable(_) => Self::Unavailable,
-            Refused::Draining => Self::Draining,
+            Err(refusal) => Self::of_job_refusal(refusal),
         }
     }
 

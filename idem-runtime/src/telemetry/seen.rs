@@ -5,8 +5,9 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use tracing::Span;
 use tracing::field::Empty;
 
-use super::{Meters, Operation, Outcome, TARGET};
+use super::{Meters, Operation, Outcome, SPAN, TARGET};
 use crate::digest::RecordKey;
+use crate::engine::Engine;
 
 /// How many digits of a record's key stand in a span: enough to find what belongs together.
 const DIGITS: usize = 16;
@@ -22,11 +23,16 @@ pub(crate) struct Seen {
 const NONE: u8 = u8::MAX;
 
 impl Seen {
+    /// A call that `engine` guards.
+    pub(crate) fn of(operation: Operation<'_>, engine: &Engine) -> Self {
+        Self::new(operation, engine.store().name(), engine.stats().meters())
+    }
+
     #[cfg_attr(not(feature = "metrics"), allow(unused_variables, reason = "there are no series to be found"))]
-    pub(crate) fn new(operation: Operation<'_>, store: &'static str, meters: &Meters) -> Self {
+    pub(super) fn new(operation: Operation<'_>, store: &'static str, meters: &Meters) -> Self {
         let span = tracing::info_span!(
             target: TARGET,
-            "idempotent",
+            SPAN,
             kind = operation.kind.as_str(),
             operation = %operation,
             store,

@@ -168,7 +168,7 @@ impl Call {
         }
         let engine = self.config.idempotency.engine();
         match unguarded {
-            Unguarded::Bypassed => drop(engine.note_bypass()),
+            Unguarded::Bypassed => engine.note_bypass(),
             Unguarded::Keyless => engine.stats().count(Event::Unprotected),
         }
         self.seen.end(unguarded.outcome());
