@@ -15,6 +15,7 @@ use http_body_util::BodyExt as _;
 
 use super::execution::Execution;
 use super::layer::{Mark, make_way};
+use super::recording::Resumed;
 use super::state::RouterStateProvidesIdempotency;
 use super::wanted::{IdempotencyKey, Place, Places, Wanted};
 use crate::Idempotency;
@@ -97,7 +98,7 @@ where
 
     // What the future has in it while it waits is paid for by the byte, so what it waits for works on it where it is.
     fn from_request(request: axum::extract::Request, state: &S) -> impl Future<Output = Result<Self, Response>> + Send {
-        let mut kept = Kept::of(request, Idempotency::from_ref(state), W::places(), sees_extensions::<E>());
+        let mut kept = Kept::of(request, Idempotency::from_ref(state), &W::places(), sees_extensions::<E>());
         kept.be_alone(sees_extensions::<E>());
         async move {
             if let Some(mark) = kept.mark.take() {
@@ -142,7 +143,7 @@ struct Kept {
 
 impl Kept {
     /// Takes out of a request what a claim needs beside the body.
-    fn of(mut inner: axum::extract::Request, idempotency: Idempotency, places: Places, sees_extensions: bool) -> Self {
+    fn of(mut inner: axum::extract::Request, idempotency: Idempotency, places: &Places, sees_extensions: bool) -> Self {
         let mark = inner.extensions_mut().remove::<Mark>();
         let execution = match Execution::taken(inner.extensions()) {
             None if sees_extensions => Some(Execution::of_request(inner.extensions_mut())),
@@ -162,7 +163,7 @@ impl Kept {
             uri: original.map_or_else(|| inner.uri().clone(), |OriginalUri(uri)| uri.clone()),
             path_params: Vec::new(),
             key,
-            scope: places.scope.map_or(Field::None, |name| Field::of(inner.headers(), &name)),
+            scope: places.scope.as_ref().map_or(Field::None, |name| Field::of(inner.headers(), name)),
             origin: inner.headers().get(ORIGIN).cloned(),
             body: Bytes::new(),
         }));
@@ -217,7 +218,7 @@ impl Kept {
 pub(super) async fn keep(
     request: axum::extract::Request,
     idempotency: Idempotency,
-    places: Places,
+    places: &Places,
 ) -> Result<(Request, axum::extract::Request), Response> {
     let mut kept = Kept::of(request, idempotency, places, true);
     if let Some(mark) = kept.mark.take() {
@@ -259,24 +260,10 @@ async fn whole(body: &mut Body) -> Result<Bytes, axum::Error> {
 
 /// The answer that axum itself gives to a body that breaks off or is over the limit.
 async fn axum_rejection(error: axum::Error) -> Response {
-    let broken = Body::new(BrokenBody(Some(error)));
+    let broken = Body::new(Resumed::broken(error.into_inner()));
     match Bytes::from_request(axum::extract::Request::new(broken), &()).await {
         Err(rejection) => rejection.into_response(),
         Ok(_) => http::StatusCode::BAD_REQUEST.into_response(),
-    }
-}
-
-struct BrokenBody(Option<axum::Error>);
-
-impl http_body::Body for BrokenBody {
-    type Data = Bytes;
-    type Error = axum::BoxError;
-
-    fn poll_frame(
-        mut self: std::pin::Pin<&mut Self>,
-        _: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, axum::BoxError>>> {
-        std::task::Poll::Ready(self.0.take().map(|error| Err(error.into_inner())))
     }
 }
 

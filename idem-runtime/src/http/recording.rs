@@ -136,7 +136,7 @@ async fn collect(mut body: Body, limit: usize) -> Collected {
 }
 
 /// What was read of a body, and then what follows.
-struct Resumed {
+pub(super) struct Resumed {
     read: Option<Bytes>,
     rest: Rest,
 }
@@ -144,6 +144,13 @@ struct Resumed {
 enum Rest {
     Body(Body),
     Error(Option<BoxError>),
+}
+
+impl Resumed {
+    /// It breaks off at once.
+    pub(super) const fn broken(error: BoxError) -> Self {
+        Self { read: None, rest: Rest::Error(Some(error)) }
+    }
 }
 
 impl http_body::Body for Resumed {

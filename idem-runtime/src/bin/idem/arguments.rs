@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
+use data_encoding::HEXLOWER_PERMISSIVE;
 use http::StatusCode;
 use idem_runtime::RecordKey;
 use idem_runtime::admin::{Answer, Operation};
@@ -172,15 +173,9 @@ fn content_type(text: &str) -> Result<String, String> {
 }
 
 fn digest(text: &str) -> Result<RecordKey, String> {
-    let wrong = || "64 hexadecimal digits, as warnings in the log show them".to_owned();
-    if text.len() != 64 || !text.bytes().all(|c| c.is_ascii_hexdigit()) {
-        return Err(wrong());
-    }
-    let mut bytes = [0; 32];
-    for (at, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).map_err(|_| wrong())?;
-    }
-    Ok(RecordKey::from_bytes(bytes))
+    let digits = HEXLOWER_PERMISSIVE.decode(text.as_bytes()).ok();
+    let bytes = digits.and_then(|digits| <[u8; 32]>::try_from(digits).ok());
+    bytes.map(RecordKey::from_bytes).ok_or_else(|| "64 hexadecimal digits, as warnings in the log show them".to_owned())
 }
 
 #[cfg(test)]

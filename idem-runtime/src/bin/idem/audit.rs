@@ -29,7 +29,7 @@ impl Audit {
             "key": key.to_string(),
             "before": known.state.as_str(),
             "attempt": known.attempt,
-            "reason": change.reason(),
+            "reason": change.reason,
         });
         if change.audit_key {
             line["operation"] = json!(change.which.operation().map(|operation| format!("{operation:?}")));

@@ -17,7 +17,7 @@ mod audit;
 mod report;
 mod store;
 
-use arguments::{Arguments, Change, Command, Which};
+use arguments::{Arguments, Command, Which};
 use report::Report;
 
 /// Why the program ends without having done what it was asked for.
@@ -97,8 +97,9 @@ async fn run(arguments: Arguments) -> Result<(), Failed> {
     let admin = store::open(&store, secret_file.as_deref()).await?.admin();
     match command {
         Command::Lookup { which, body } => {
-            let known = admin.look_up(which.key(&admin)?).await?.ok_or_else(Failed::not_found)?;
-            let report = Report { key: which.key(&admin)?, known: &known, with_body: body };
+            let key = which.key(&admin)?;
+            let known = admin.look_up(key).await?.ok_or_else(Failed::not_found)?;
+            let report = Report { key, known: &known, with_body: body };
             report.print(json).map_err(|error| Failed::unusable(format!("the answer cannot be written: {error}")))
         }
         Command::Release { change } => {
@@ -158,11 +159,5 @@ impl Which {
             (Some(operation), Some(key)) => Ok(admin.key(&operation, self.scope.as_deref(), key)),
             _ => Err(Failed::wrong("name the key: --operation (or --layer, or --job) and --key, or --digest")),
         }
-    }
-}
-
-impl Change {
-    fn reason(&self) -> &str {
-        self.reason.trim()
     }
 }

@@ -303,48 +303,42 @@ impl IdempotencyLayerBuilder {
     /// );
     /// ```
     pub fn build(mut self) -> Result<IdempotencyLayer, LayerError> {
-        let mistakes = self.mistakes();
+        let (places, mistakes) = self.judge();
         if !mistakes.is_empty() {
             return Err(LayerError::of(mistakes));
         }
-        let places = self.places();
         let Self { idempotency, route, methods, except, values } = self;
-        Ok(IdempotencyLayer {
-            config: Arc::new(Config { idempotency, route: Arc::new(route), places, methods, except, values }),
-        })
+        let rules = route.rules(idempotency.defaults());
+        let route = Arc::new(route);
+        Ok(IdempotencyLayer { config: Arc::new(Config { idempotency, route, rules, places, methods, except, values }) })
     }
 
-    fn places(&self) -> Places {
-        Places {
-            key: match &self.route.key {
-                KeySource::Header(name) => name.parse().map_or(Place::Elsewhere, Place::Header),
-                KeySource::Path(_) => Place::PathParameter,
-                KeySource::Query(_) | KeySource::Body(_) | KeySource::Arguments => Place::Elsewhere,
-            },
-            scope: match &self.route.scope {
-                ScopeSource::Header(name) => name.parse().ok(),
-                ScopeSource::None | ScopeSource::Arguments => None,
-            },
-        }
-    }
-
-    /// Names of headers are in lower case afterwards, as they are looked for.
-    fn mistakes(&mut self) -> Vec<LayerMistake> {
-        let mut mistakes = Vec::new();
+    /// Where key and scope are, if all is well. Names of headers are in lower case afterwards, as they are looked for.
+    fn judge(&mut self) -> (Places, Vec<LayerMistake>) {
+        let (mut places, mut mistakes) = (Places { key: Place::Elsewhere, scope: None }, Vec::new());
         mistakes.extend(check::duration("ttl", self.route.ttl, bounds::TTL));
         match &mut self.route.key {
             KeySource::Header(name) => match check::key_header(name) {
-                Ok(lower) => *name = Cow::Owned(lower),
+                Ok(field) => {
+                    *name = Cow::Owned(field.as_str().to_owned());
+                    places.key = Place::Header(field);
+                }
                 Err(mistake) => mistakes.push(mistake),
             },
-            KeySource::Path(name) => mistakes.extend(check::path_parameter(name)),
+            KeySource::Path(name) => {
+                places.key = Place::PathParameter;
+                mistakes.extend(check::path_parameter(name));
+            }
             KeySource::Query(name) => mistakes.extend(check::query_parameter(name)),
             KeySource::Body(pointer) => mistakes.extend(check::pointer(pointer)),
             KeySource::Arguments => {}
         }
         if let ScopeSource::Header(name) = &mut self.route.scope {
             match check::scope_header(name) {
-                Ok(lower) => *name = Cow::Owned(lower),
+                Ok(field) => {
+                    *name = Cow::Owned(field.as_str().to_owned());
+                    places.scope = Some(field);
+                }
                 Err(mistake) => mistakes.push(mistake),
             }
         }
@@ -361,7 +355,7 @@ impl IdempotencyLayerBuilder {
         mistakes.extend(self.route.max_response.and_then(check::max_response));
         mistakes.extend(check::methods(&self.methods));
         mistakes.extend(self.except.iter().filter_map(|(_, route)| check::excepted(route)));
-        mistakes
+        (places, mistakes)
     }
 
     fn key_against_others(&self) -> Option<LayerMistake> {

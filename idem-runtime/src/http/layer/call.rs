@@ -10,7 +10,7 @@ use std::task::{Context, Poll};
 use axum::extract::{MatchedPath, OriginalUri};
 use axum::response::Response;
 use http::{Method, StatusCode};
-use tokio_util::sync::CancellationToken;
+use tokio_util::sync::{CancellationToken, DropGuard};
 
 use super::Config;
 use super::aside::{Guarding, Known, Mark, Passing};
@@ -21,7 +21,7 @@ use crate::http::call::{self, Instead, Start, Unguarded};
 use crate::http::execution::Execution;
 use crate::http::key_value::Arguments;
 use crate::http::refusal::{Refusal, RefusalCode};
-use crate::http::route::{Guard, Rules};
+use crate::http::route::Guard;
 use crate::http::{guarded, identify, recording};
 use crate::store::Writes;
 use crate::telemetry::{Outcome, Seen};
@@ -62,11 +62,10 @@ pub(super) async fn guard(
     inner: Inner,
 ) -> Response {
     let is_routed = request.extensions().get::<OriginalUri>().is_some();
-    let (mut request, mut handlers) =
-        match guarded::keep(request, config.idempotency.clone(), config.places.clone()).await {
-            Ok(both) => both,
-            Err(rejection) => return rejection,
-        };
+    let (mut request, mut handlers) = match guarded::keep(request, config.idempotency.clone(), &config.places).await {
+        Ok(both) => both,
+        Err(rejection) => return rejection,
+    };
     let mut arguments = Arguments::default();
     if let Some(keyed) = &request.keyed {
         let (parts, body) = handlers.into_parts();
@@ -84,8 +83,7 @@ pub(super) async fn guard(
     let start = Start { route: Guard::Shared(Arc::clone(&config.route)), request, arguments };
     let seen = call::see(&start);
     let span = seen.span();
-    let rules = config.route.rules(config.idempotency.defaults());
-    let call = Call { config, guarding, rules, seen, no_route };
+    let call = Call { config, guarding, seen, no_route };
     Adoptable::new(call.guard(start, handlers, inner), progress, stats, span).await
 }
 
@@ -93,7 +91,6 @@ pub(super) async fn guard(
 struct Call {
     config: Arc<Config>,
     guarding: Arc<Guarding>,
-    rules: Rules,
     seen: Seen,
     /// A router has looked for its route, and found none.
     no_route: bool,
@@ -108,8 +105,8 @@ impl Call {
             drop(given_back);
             return self.unguarded(Unguarded::Bypassed, inner(handlers)).await;
         }
-        let mut identified = match identify::identify(&mut start, &self.rules) {
-            Ok(Some(ids)) => ids.of(start, &self.rules, seen).0,
+        let mut identified = match identify::identify(&mut start, &self.config.rules) {
+            Ok(Some(ids)) => ids.of(start, &self.config.rules, seen).0,
             Ok(None) => {
                 drop(given_back);
                 return self.unguarded(Unguarded::Keyless, inner(handlers)).await;
@@ -125,24 +122,27 @@ impl Call {
         match (came, waiting) {
             (Ok(Came::Answered(response)), _) => response,
             (Ok(Came::Asked(unfinished)), _) => {
-                seen.end(Outcome::StoodAside);
-                guarding.execution.give_back();
-                drop(given_back);
+                self.stand_aside(given_back);
                 unfinished.await
             }
             // Refused because of a claim that this layer made before it knew better: it has no say here.
             (Err(Instead::Refused(_)), Some((inner, handlers)))
                 if guarding.known.is_guarded_nearer(&guarding.method) =>
             {
-                seen.end(Outcome::StoodAside);
-                guarding.execution.give_back();
-                drop(given_back);
+                self.stand_aside(given_back);
                 let response = inner(handlers).await;
                 look_back(&guarding.known, &guarding.method, guarding.asked.is_cancelled(), &response);
                 response
             }
             (Err(instead), _) => instead.into_response(),
         }
+    }
+
+    /// From here on, whoever guards the request nearer to its handler may claim.
+    fn stand_aside(&self, given_back: DropGuard) {
+        self.seen.end(Outcome::StoodAside);
+        self.guarding.execution.give_back();
+        drop(given_back);
     }
 
     fn refused(&self, refusal: &Refusal) -> Response {
@@ -189,7 +189,8 @@ impl Call {
             return given_back(Came::Answered(response));
         }
         let replayed_header = &self.config.idempotency.face().replayed_header;
-        let Finished { answer, ending, writes } = recording::record(&self.rules, replayed_header, response).await;
+        let Finished { answer, ending, writes } =
+            recording::record(&self.config.rules, replayed_header, response).await;
         Finished { answer: Came::Answered(answer), ending, writes }
     }
 }

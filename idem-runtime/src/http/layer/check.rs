@@ -26,11 +26,11 @@ pub(super) fn shown(duration: Duration) -> String {
     }
 }
 
-pub(super) fn key_header(name: &str) -> Result<String, LayerMistake> {
+pub(super) fn key_header(name: &str) -> Result<HeaderName, LayerMistake> {
     header("key_header", name, "key_header(\"Idempotency-Key\")", "the key", fields::unfit_for_key)
 }
 
-pub(super) fn scope_header(name: &str) -> Result<String, LayerMistake> {
+pub(super) fn scope_header(name: &str) -> Result<HeaderName, LayerMistake> {
     header("scope_header", name, "scope_header(\"X-Tenant\")", "the scope", fields::unfit_for_scope)
 }
 
@@ -40,14 +40,14 @@ fn header(
     write: &str,
     role: &str,
     unfit: impl Fn(&str) -> Option<&'static str>,
-) -> Result<String, LayerMistake> {
+) -> Result<HeaderName, LayerMistake> {
     let wrong = |problem| LayerMistake::new(option, problem, write);
     let Ok(field) = name.parse::<HeaderName>() else {
         return Err(wrong(format!("{name:?} is no name of a header (RFC 9110, section 5.1)")));
     };
     match unfit(field.as_str()) {
         Some(reason) => Err(wrong(format!("`{name}` {reason}, so it cannot be {role}"))),
-        None => Ok(field.as_str().to_owned()),
+        None => Ok(field),
     }
 }
 

@@ -28,7 +28,7 @@ pub use builder::IdempotencyLayerBuilder;
 pub use mistake::{LayerError, LayerMistake};
 
 use super::key_value::Arguments;
-use super::route::Route;
+use super::route::{Route, Rules};
 use super::wanted::Places;
 use crate::Idempotency;
 
@@ -61,6 +61,8 @@ pub struct IdempotencyLayer {
 struct Config {
     idempotency: Idempotency,
     route: Arc<Route>,
+    /// Those of the route and, for the rest, of the application.
+    rules: Rules,
     places: Places,
     methods: Vec<Method>,
     except: Vec<(Method, String)>,

@@ -75,21 +75,21 @@ impl Shard {
             // It is about to be laid out anew, and entries get behind the hand that it has not passed.
             self.earliest_of_round = self.earliest_of_round.min(self.earliest);
         }
-        match self.table.entry(at.hash, |slot| slot.kept.is_of(at.key), |slot| slot.hash) {
+        let ends = match self.table.entry(at.hash, |slot| slot.kept.is_of(at.key), |slot| slot.hash) {
             Place::Occupied(slot) if !slot.get().ends.has_come(now) => {
                 return Ok(slot.get().answer(claim, now));
             }
             Place::Occupied(mut ended) => {
                 let slot = ended.get_mut();
                 room.exchange(slot.kept.bytes(), ENTRY_BYTES + RESERVED_HEAD)?;
-                slot.hold(claim, 1, now);
+                slot.hold(claim, 1, now)
             }
             Place::Vacant(place) => {
                 room.take(ENTRY_BYTES + RESERVED_HEAD)?;
-                place.insert(Slot::held(at.hash, claim, now));
+                place.insert(Slot::held(at.hash, claim, now)).get().ends
             }
-        }
-        self.note(ends_of(claim, now));
+        };
+        self.note(ends);
         Ok(ClaimOutcome::Claimed { attempt: 1 })
     }
 
@@ -104,8 +104,8 @@ impl Shard {
         match self.live(at, now) {
             Some(mut slot) if slot.get().kept.was_abandoned_by(from, now) && from != claim.owner => {
                 let attempt = slot.get().kept.attempt().saturating_add(1);
-                slot.get_mut().hold(claim, attempt, now);
-                self.note(ends_of(claim, now));
+                let ends = slot.get_mut().hold(claim, attempt, now);
+                self.note(ends);
                 Ok(ClaimOutcome::Claimed { attempt })
             }
             Some(slot) => Ok(slot.get().answer(claim, now)),
@@ -119,8 +119,8 @@ impl Shard {
         if !slot.kept.is_held_by(claim.owner) {
             return Hold::Lost;
         }
-        slot.extend(claim, now);
-        self.note(ends_of(claim, now));
+        let ends = slot.extend(claim, now);
+        self.note(ends);
         Hold::Held
     }
 
@@ -142,8 +142,9 @@ impl Shard {
         }
         room.exchange(slot.kept.bytes(), ENTRY_BYTES + record.len())?;
         slot.kept = Kept::Done(record.clone());
-        slot.ends = now.after(claim.ttl);
-        self.note(now.after(claim.ttl));
+        let ends = now.after(claim.ttl);
+        slot.ends = ends;
+        self.note(ends);
         Ok(Hold::Held)
     }
 
@@ -174,8 +175,8 @@ impl Shard {
             return Ok(Hold::Lost);
         }
         room.exchange(slot.kept.bytes(), ENTRY_BYTES + RESERVED_HEAD)?;
-        slot.hold(claim, seen.attempt.saturating_add(1), now);
-        self.note(ends_of(claim, now));
+        let ends = slot.hold(claim, seen.attempt.saturating_add(1), now);
+        self.note(ends);
         Ok(Hold::Held)
     }
 
@@ -267,24 +268,21 @@ impl Slot {
         self.kept.answer(claim.owner, now, self.ends)
     }
 
-    /// Makes `claim` the holder, whoever was it before.
-    fn hold(&mut self, claim: &Claim, attempt: u32, now: Moment) {
+    /// Makes `claim` the holder, whoever was it before; says when that is over.
+    fn hold(&mut self, claim: &Claim, attempt: u32, now: Moment) -> Moment {
         let lease_end = now.after(claim.lease);
         self.ends = lease_end.after(claim.ttl);
         self.kept = Kept::held(claim, attempt, lease_end);
+        self.ends
     }
 
     /// Starts the lease of the holder anew.
-    fn extend(&mut self, claim: &Claim, now: Moment) {
+    fn extend(&mut self, claim: &Claim, now: Moment) -> Moment {
         let lease_end = now.after(claim.lease);
         self.ends = lease_end.after(claim.ttl);
         self.kept.extend(lease_end);
+        self.ends
     }
-}
-
-/// When a claim is over that is made or prolonged now.
-fn ends_of(claim: &Claim, now: Moment) -> Moment {
-    now.after(claim.lease).after(claim.ttl)
 }
 
 impl Default for Shard {

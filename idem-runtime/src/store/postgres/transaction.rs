@@ -109,7 +109,7 @@ impl TransactionalStore for PostgresStore {
     async fn was_committed(&self, claim: &Claim) -> Result<bool, StoreError> {
         // Of the two locks that the transaction holds, the one for its request: a retry that comes at this moment is told
         // that the request runs, and not that another one does.
-        let (near, what) = self.lock_of_request(claim);
+        let (near, what) = (half(self.lock(claim.key, b"")), self.what(claim));
         let parameters = || {
             Parameters::new().with(claim.key.as_bytes()).with(near).with(what).with(claim.owner.bits().to_be_bytes())
         };
@@ -185,12 +185,12 @@ impl PostgresStore {
     }
 
     fn begin_call(&self, claim: &Claim, from: Option<OwnerToken>) -> String {
-        let (near, what) = self.lock_of_request(claim);
+        let lock = self.lock(claim.key, b"");
+        let (near, what) = (half(lock), self.what(claim));
         format!(
-            "{}({}, {}, {near}, {what}, {}, {})",
+            "{}({}, {lock}, {near}, {what}, {}, {})",
             self.inner.statements.begin,
             bytes(claim.key.as_bytes()),
-            self.lock(claim.key, b""),
             bytes(&claim.owner.bits().to_be_bytes()),
             from.map_or_else(|| "NULL".to_owned(), |from| bytes(&from.bits().to_be_bytes())),
         )
@@ -221,15 +221,16 @@ impl PostgresStore {
         i64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 
-    /// The two numbers of a request's lock. The first is the same for all requests under one key, so that those that are held
-    /// by others can be told from those of other keys.
-    fn lock_of_request(&self, claim: &Claim) -> (i32, i32) {
-        let half = |whole: i64| {
-            let [a, b, c, d, ..] = whole.to_be_bytes();
-            i32::from_be_bytes([a, b, c, d])
-        };
-        (half(self.lock(claim.key, b"")), half(self.lock(claim.key, claim.fingerprint.as_bytes())))
+    /// The second number of a request's lock. The first is half of its key's, and so the same for all requests under one key:
+    /// those that are held by others can be told from those of other keys.
+    fn what(&self, claim: &Claim) -> i32 {
+        half(self.lock(claim.key, claim.fingerprint.as_bytes()))
     }
+}
+
+fn half(lock: i64) -> i32 {
+    let [a, b, c, d, ..] = lock.to_be_bytes();
+    i32::from_be_bytes([a, b, c, d])
 }
 
 async fn in_time<T>(deadline: Instant, call: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, Fault> {
