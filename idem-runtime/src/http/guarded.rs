@@ -101,18 +101,7 @@ where
         let mut kept = Kept::of(request, Idempotency::from_ref(state), &W::places(), sees_extensions::<E>());
         kept.be_alone(sees_extensions::<E>());
         async move {
-            if let Some(mark) = kept.mark.take() {
-                Box::pin(make_way(mark, kept.request.matched_path.as_ref())).await;
-            }
-            if kept.is_read_first {
-                match whole(kept.body()).await {
-                    Ok(body) => kept.read(body),
-                    Err(error) => return Err(Box::pin(axum_rejection(error)).await),
-                }
-            }
-            if kept.wants_path_params {
-                Box::pin(kept.find_path_params()).await;
-            }
+            kept.prepare().await?;
             match E::from_request(kept.inner(), state).await {
                 Ok(value) => Ok(Self { value, request: kept.request, wanted: PhantomData }),
                 Err(rejection) => Err(rejection.into_response()),
@@ -190,8 +179,21 @@ impl Kept {
         }
     }
 
-    fn body(&mut self) -> &mut Body {
-        self.inner.body_mut()
+    /// Makes outer layers stand aside, since what is nearer to the handler wins; and reads what the claim is made of.
+    async fn prepare(&mut self) -> Result<(), Response> {
+        if let Some(mark) = self.mark.take() {
+            Box::pin(make_way(mark, self.request.matched_path.as_ref())).await;
+        }
+        if self.is_read_first {
+            match whole(self.inner.body_mut()).await {
+                Ok(body) => self.read(body),
+                Err(error) => return Err(Box::pin(axum_rejection(error)).await),
+            }
+        }
+        if self.wants_path_params {
+            Box::pin(self.find_path_params()).await;
+        }
+        Ok(())
     }
 
     fn read(&mut self, body: Bytes) {
@@ -221,19 +223,7 @@ pub(super) async fn keep(
     places: &Places,
 ) -> Result<(Request, axum::extract::Request), Response> {
     let mut kept = Kept::of(request, idempotency, places, true);
-    if let Some(mark) = kept.mark.take() {
-        // What is nearer to the handler wins, and that is this one.
-        make_way(mark, kept.request.matched_path.as_ref()).await;
-    }
-    if kept.is_read_first {
-        match whole(kept.body()).await {
-            Ok(body) => kept.read(body),
-            Err(error) => return Err(axum_rejection(error).await),
-        }
-    }
-    if kept.wants_path_params {
-        kept.find_path_params().await;
-    }
+    kept.prepare().await?;
     let inner = kept.inner();
     Ok((kept.request, inner))
 }
