@@ -10,10 +10,10 @@ use lapin::types::{AMQPValue, FieldTable};
 use super::bed::{Bed, Broker, pay};
 
 impl Bed {
-    fn kill_broker(&mut self) {
+    async fn kill_broker(&mut self) {
         match &mut self.broker {
             Broker::Shared(_) => panic!("others use it"),
-            Broker::RabbitMq(server) => server.kill(),
+            Broker::RabbitMq(server) => server.kill().await,
             Broker::RedisStreams(server) => server.kill(),
         }
     }
@@ -49,7 +49,7 @@ async fn a_broker_that_goes_away_before_the_acknowledgement_delivers_again_and_i
     let outside = Outside::new().await;
     let consumer = bed.gated(&outside, "after-completion", &["--stop-after", "2"]);
     let stopped = outside.next_at("after-completion").await;
-    bed.kill_broker();
+    bed.kill_broker().await;
     // From here on it has nobody to acknowledge to.
     consumer.says("is gone").await;
     stopped.go_on().await;
