@@ -185,9 +185,12 @@ pub struct Booking {
 /// # Errors
 /// When the file cannot be read.
 pub async fn all(store: &SqliteStore) -> Result<Vec<Booking>, SqliteError> {
-    store.write(make_tables).await?;
     store
         .read(|db| {
+            let is_there = "SELECT EXISTS (SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'bookings')";
+            if !db.query_row(is_there, [], |row| row.get(0))? {
+                return Ok(Vec::new());
+            }
             let mut all = db.prepare("SELECT id, message, account, cents, balance FROM bookings ORDER BY id")?;
             all.query_map([], |row| {
                 let (number, message, account, cents, balance) =

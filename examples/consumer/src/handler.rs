@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use backon::{BackoffBuilder as _, ExponentialBuilder};
+use backon::{BackoffBuilder as _, ExponentialBackoff, ExponentialBuilder};
 use tokio_util::sync::CancellationToken;
 
 use crate::books::{Books, NotBooked};
@@ -47,13 +47,29 @@ impl Default for Patience {
 
 impl Patience {
     /// The waits, one after the other, without an end.
-    pub fn waits(&self) -> impl Iterator<Item = Duration> + Send + use<> {
-        ExponentialBuilder::default()
+    #[must_use]
+    pub fn waits(&self) -> Waits {
+        let waits = ExponentialBuilder::default()
             .with_min_delay(self.first_wait)
             .with_max_delay(self.longest_wait)
             .with_jitter()
             .without_max_times()
-            .build()
+            .build();
+        Waits { waits, longest: self.longest_wait }
+    }
+}
+
+/// Waits, of which each is about twice as long as the one before.
+#[derive(Debug)]
+pub struct Waits {
+    waits: ExponentialBackoff,
+    longest: Duration,
+}
+
+impl Waits {
+    /// The next one.
+    pub async fn pass(&mut self) {
+        tokio::time::sleep(self.waits.next().unwrap_or(self.longest)).await;
     }
 }
 
@@ -141,7 +157,7 @@ impl Handler {
                 (Decision::Wait | Decision::Pause, Ok(_)) => {}
             }
             tokio::select! {
-                () = tokio::time::sleep(waits.next().unwrap_or(self.patience.longest_wait)) => {}
+                () = waits.pass() => {}
                 () = self.stop.cancelled() => {}
             }
         }

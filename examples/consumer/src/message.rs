@@ -99,6 +99,16 @@ impl Message {
     }
 }
 
+/// The id of a message that says it any number of times. With two that differ it has none: nobody knows which one its sender
+/// would repeat.
+pub(crate) fn only_id<'a>(mut ids: impl Iterator<Item = Option<&'a [u8]>>) -> Option<String> {
+    let first = ids.next()?;
+    if ids.any(|other| other != first) {
+        return None;
+    }
+    std::str::from_utf8(first?).ok().map(str::to_owned)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -60,7 +60,7 @@ async fn commit_until(end: &CancellationToken, consumer: &Consumer, patience: Pa
             Err(error) => {
                 tracing::warn!(%error, "not committed; it is tried again");
                 tokio::select! {
-                    () = tokio::time::sleep(waits.next().unwrap_or(patience.longest_wait)) => {}
+                    () = waits.pass() => {}
                     () = end.cancelled() => return,
                 }
                 consumer.context().is_done.notify_one();

@@ -54,7 +54,7 @@ impl DeadLetters {
             };
             tracing::warn!(%error, "it cannot be put aside yet");
             tokio::select! {
-                () = tokio::time::sleep(waits.next().unwrap_or(self.patience.longest_wait)) => {}
+                () = waits.pass() => {}
                 () = stop.cancelled() => return false,
             }
         }

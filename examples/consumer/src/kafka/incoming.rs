@@ -3,7 +3,7 @@
 use rdkafka::Message as _;
 use rdkafka::message::{Headers, OwnedMessage};
 
-use crate::message::{Malformed, Message, Payment};
+use crate::message::{Malformed, Message, Payment, only_id};
 
 /// The header with the id that the producer gave the message.
 pub const ID: &str = "id";
@@ -36,12 +36,7 @@ pub fn message(record: &OwnedMessage) -> Message {
 }
 
 fn id(record: &OwnedMessage) -> Option<String> {
-    let mut ids = record.headers()?.iter().filter(|header| header.key == ID).map(|header| header.value);
-    let first = ids.next()?;
-    if ids.any(|other| other != first) {
-        return None;
-    }
-    std::str::from_utf8(first?).ok().map(str::to_owned)
+    only_id(record.headers()?.iter().filter(|header| header.key == ID).map(|header| header.value))
 }
 
 #[cfg(test)]

@@ -51,7 +51,7 @@ pub async fn consume(settings: &Settings, handler: Handler) -> Result<(), Error>
             Err(error) => tracing::warn!(%error, "there is no broker"),
         }
         tokio::select! {
-            () = tokio::time::sleep(waits.next().unwrap_or(handler.patience.longest_wait)) => {}
+            () = waits.pass() => {}
             () = handler.stop.cancelled() => {}
         }
     }
@@ -86,13 +86,14 @@ struct Held {
 impl Session {
     async fn open(uri: &AMQPUri, settings: &Settings) -> lapin::Result<Self> {
         let connection = connect(uri).await?;
-        in_time(topology::declare(&connection, settings)).await?;
-        let dead = in_time(DeadLetters::of(&connection, &settings.queue)).await?;
-        let channel = in_time(connection.create_channel()).await?;
-        in_time(channel.basic_qos(settings.prefetch.get(), BasicQosOptions::default())).await?;
+        topology::declare(&connection, settings).await?;
+        let dead = DeadLetters::of(&connection, &settings.queue).await?;
+        let channel = in_time("open a channel", connection.create_channel()).await?;
+        in_time("say how many may be in hand", channel.basic_qos(settings.prefetch.get(), BasicQosOptions::default()))
+            .await?;
         let (queue, tag) = ((&*settings.queue).into(), "".into());
         let subscribed = channel.basic_consume(queue, tag, BasicConsumeOptions::default(), FieldTable::default());
-        let consumer = in_time(subscribed).await?;
+        let consumer = in_time("subscribe", subscribed).await?;
         Ok(Self { connection, channel, consumer, dead, not_put_aside: CancellationToken::new() })
     }
 
@@ -106,7 +107,8 @@ impl Session {
             let delivery = tokio::select! {
                 biased;
                 () = handler.stop.cancelled() => {
-                    in_time(self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default())).await?;
+                    let cancelled = self.channel.basic_cancel(self.consumer.tag(), BasicCancelOptions::default());
+                    in_time("end the subscription", cancelled).await?;
                     return Ok(Ended::Stopped);
                 }
                 () = self.not_put_aside.cancelled() => return Ok(Ended::NotPutAside),
@@ -128,7 +130,7 @@ impl Session {
 
     /// Ends when the broker has all acknowledgements. What was not acknowledged is delivered again, to somebody else.
     async fn close(self) {
-        if let Err(error) = in_time(self.channel.close(200, "done".into())).await {
+        if let Err(error) = in_time("close the channel", self.channel.close(200, "done".into())).await {
             tracing::warn!(%error, "the last acknowledgements may be lost");
         }
         close(&self.connection).await;

@@ -17,8 +17,8 @@ pub(super) struct DeadLetters {
 
 impl DeadLetters {
     pub(super) async fn of(connection: &Connection, queue: &str) -> lapin::Result<Self> {
-        let channel = connection.create_channel().await?;
-        channel.confirm_select(ConfirmSelectOptions::default()).await?;
+        let channel = in_time("open a channel", connection.create_channel()).await?;
+        in_time("ask for confirmations", channel.confirm_select(ConfirmSelectOptions::default())).await?;
         Ok(Self { channel, exchange: dead(queue).into() })
     }
 
@@ -31,7 +31,7 @@ impl DeadLetters {
         let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
         let (exchange, key) = (self.exchange.clone(), delivery.routing_key.clone());
         let published = self.channel.basic_publish(exchange, key, options, &delivery.data, properties);
-        let confirmed = in_time(in_time(published).await?).await?;
+        let confirmed = in_time("confirm a dead letter", in_time("publish a dead letter", published).await?).await?;
         if confirmed.is_ack() && confirmed.take_message().is_none() { Ok(()) } else { Err(NotPut::NoQueue) }
     }
 }

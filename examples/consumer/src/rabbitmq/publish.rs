@@ -23,7 +23,7 @@ pub async fn publish(settings: &Settings, messages: &[Outgoing]) -> Result<(), E
     loop {
         let sent = async {
             let connection = connect(&uri).await?;
-            in_time(topology::declare(&connection, settings)).await?;
+            topology::declare(&connection, settings).await?;
             send(&connection, &settings.queue, &mut left).await?;
             close(&connection).await;
             Ok(())
@@ -36,14 +36,14 @@ pub async fn publish(settings: &Settings, messages: &[Outgoing]) -> Result<(), E
                 tracing::warn!(%error, left = left.len(), "the broker is gone: what it did not confirm is sent again")
             }
         }
-        tokio::time::sleep(waits.next().unwrap_or(patience.longest_wait)).await;
+        waits.pass().await;
     }
 }
 
 /// Takes out of `left` what is confirmed.
 async fn send(connection: &Connection, queue: &str, left: &mut Vec<&Outgoing>) -> lapin::Result<()> {
-    let channel = in_time(connection.create_channel()).await?;
-    in_time(channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    let channel = in_time("open a channel", connection.create_channel()).await?;
+    in_time("ask for confirmations", channel.confirm_select(ConfirmSelectOptions::default())).await?;
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     while !left.is_empty() {
         let mut confirmations = Vec::new();
@@ -56,10 +56,10 @@ async fn send(connection: &Connection, queue: &str, left: &mut Vec<&Outgoing>) -
             };
             let content = message.content.as_bytes();
             let published = channel.basic_publish("".into(), queue.into(), options, content, properties);
-            confirmations.push(in_time(published).await?);
+            confirmations.push(in_time("publish", published).await?);
         }
         for confirmation in confirmations {
-            let confirmed = in_time(confirmation).await?;
+            let confirmed = in_time("confirm", confirmation).await?;
             if !confirmed.is_ack() || confirmed.take_message().is_some() {
                 return Ok(());
             }

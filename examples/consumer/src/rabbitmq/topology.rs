@@ -4,13 +4,13 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ExchangeKind};
 
-use super::{Settings, dead};
+use super::{Settings, dead, in_time};
 
 /// Declares what is not there.
 pub(super) async fn declare(connection: &Connection, settings: &Settings) -> lapin::Result<()> {
     let channel = dead_letters(connection, &settings.queue).await?;
     if exists(connection, &settings.queue).await? {
-        return channel.close(200, "done".into()).await;
+        return close(&channel).await;
     }
     let mut arguments = quorum();
     for (name, value) in [
@@ -24,17 +24,19 @@ pub(super) async fn declare(connection: &Connection, settings: &Settings) -> lap
     ] {
         arguments.insert(name.into(), value);
     }
-    channel.queue_declare((&*settings.queue).into(), QueueDeclareOptions::durable(), arguments).await?;
-    channel.close(200, "done".into()).await
+    let declared = channel.queue_declare((&*settings.queue).into(), QueueDeclareOptions::durable(), arguments);
+    in_time("declare the queue", declared).await?;
+    close(&channel).await
 }
 
 /// Whether there is this queue. To ask for one that is not there costs a channel.
 pub(super) async fn exists(connection: &Connection, queue: &str) -> lapin::Result<bool> {
     const NOT_FOUND: u16 = 404;
-    let channel = connection.create_channel().await?;
+    let channel = open(connection).await?;
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
-    match channel.queue_declare(queue.into(), passive, FieldTable::default()).await {
-        Ok(_) => channel.close(200, "done".into()).await.map(|()| true),
+    let asked = channel.queue_declare(queue.into(), passive, FieldTable::default());
+    match in_time("say whether there is the queue", asked).await {
+        Ok(_) => close(&channel).await.map(|()| true),
         Err(error) => match error.kind() {
             lapin::ErrorKind::ProtocolError(said) if said.get_id() == NOT_FOUND => Ok(false),
             _ => Err(error),
@@ -43,13 +45,24 @@ pub(super) async fn exists(connection: &Connection, queue: &str) -> lapin::Resul
 }
 
 async fn dead_letters(connection: &Connection, queue: &str) -> lapin::Result<Channel> {
-    let (dead, channel) = (dead(queue), connection.create_channel().await?);
+    let (dead, channel) = (dead(queue), open(connection).await?);
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
-    channel.exchange_declare((&*dead).into(), ExchangeKind::Fanout, durable, FieldTable::default()).await?;
-    channel.queue_declare((&*dead).into(), QueueDeclareOptions::durable(), quorum()).await?;
+    let declared = channel.exchange_declare((&*dead).into(), ExchangeKind::Fanout, durable, FieldTable::default());
+    in_time("declare the dead letters' exchange", declared).await?;
+    let declared = channel.queue_declare((&*dead).into(), QueueDeclareOptions::durable(), quorum());
+    in_time("declare the dead letters' queue", declared).await?;
     let (queue, exchange) = ((&*dead).into(), (&*dead).into());
-    channel.queue_bind(queue, exchange, "".into(), QueueBindOptions::default(), FieldTable::default()).await?;
+    let bound = channel.queue_bind(queue, exchange, "".into(), QueueBindOptions::default(), FieldTable::default());
+    in_time("bind the dead letters' queue", bound).await?;
     Ok(channel)
+}
+
+async fn open(connection: &Connection) -> lapin::Result<Channel> {
+    in_time("open a channel", connection.create_channel()).await
+}
+
+async fn close(channel: &Channel) -> lapin::Result<()> {
+    in_time("close a channel", channel.close(200, "done".into())).await
 }
 
 /// A queue that counts deliveries, and that survives the broker.

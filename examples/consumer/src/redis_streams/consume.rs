@@ -47,7 +47,7 @@ pub async fn consume(settings: &Settings, handler: Handler) -> Result<(), Error>
             Err(error) => tracing::warn!(%error, "the server is gone"),
         }
         tokio::select! {
-            () = tokio::time::sleep(waits.next().unwrap_or(handler.patience.longest_wait)) => {}
+            () = waits.pass() => {}
             () = handler.stop.cancelled() => {}
         }
     }

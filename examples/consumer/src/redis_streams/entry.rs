@@ -2,7 +2,7 @@
 
 use redis::{FromRedisValue, ParsingError, Value};
 
-use crate::message::{Malformed, Message, Payment};
+use crate::message::{Malformed, Message, Payment, only_id};
 
 /// The field with the message's id.
 pub(super) const ID: &str = "id";
@@ -39,12 +39,7 @@ impl Entry {
     }
 
     fn message_id(&self) -> Option<String> {
-        let mut ids = self.values(ID);
-        let first = ids.next()?;
-        if ids.any(|other| other != first) {
-            return None;
-        }
-        std::str::from_utf8(first).ok().map(str::to_owned)
+        only_id(self.values(ID).map(Some))
     }
 }
 

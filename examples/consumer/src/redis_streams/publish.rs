@@ -34,7 +34,7 @@ pub async fn publish(url: &str, stream: &str, messages: &[Outgoing]) -> Result<(
             Err(error) if is_for_good(&error) => return Err(Error::Refused(error)),
             Err(error) => {
                 tracing::warn!(%error, left = left.len(), "the server is gone: what it did not answer is sent again");
-                tokio::time::sleep(waits.next().unwrap_or(patience.longest_wait)).await;
+                waits.pass().await;
             }
         }
     }
