@@ -84,7 +84,7 @@ pub use headers::ETag;
 pub use http::created::{BadLocation, Created};
 pub use http::execution::Execution;
 pub use http::key_value::KeyValue;
-pub use http::layer::{IdempotencyLayer, IdempotencyLayerBuilder};
+pub use http::layer::{IdempotencyLayer, IdempotencyLayerBuilder, IdempotencyService, LayerError, LayerMistake};
 #[cfg(feature = "preconditions")]
 pub use http::precondition::{BadTag, IfMatch, Unmet, strong_etag};
 pub use http::refusal::{Refusal, RefusalCode};

@@ -4,6 +4,19 @@ use crate::Idempotency;
 use crate::store::StoreError;
 
 /// Why [`Idempotency::ready`] says no. One line, without a password.
+///
+/// # Examples
+///
+/// ```
+/// use idem_runtime::{Idempotency, MemoryStore, NotReady};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let idempotency = Idempotency::new(MemoryStore::new());
+/// idempotency.drain().await;
+/// assert!(matches!(idempotency.ready().await, Err(NotReady::Draining)));
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NotReady {

@@ -12,6 +12,34 @@ use tokio::time::{Instant, timeout_at};
 use crate::Idempotency;
 
 /// What [`Idempotency::drain_within`] did not see the end of.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use idem_runtime::{Idempotency, Job, MemoryStore, StillRunning};
+///
+/// const SHIP: Job = Job::new("ship", Duration::from_secs(3600));
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let idempotency = Idempotency::new(MemoryStore::new());
+/// let (begun, begins) = tokio::sync::oneshot::channel();
+/// let running = tokio::spawn({
+///     let idempotency = idempotency.clone();
+///     async move {
+///         let shipping = async {
+///             begun.send(()).unwrap();
+///             std::future::pending::<Result<u32, String>>().await
+///         };
+///         idempotency.run(SHIP.key("order-7"), shipping).await
+///     }
+/// });
+/// begins.await.unwrap();
+/// assert_eq!(idempotency.drain_within(Duration::ZERO).await, Err(StillRunning { requests: 1 }));
+/// # running.abort();
+/// # }
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct StillRunning {
     /// How many guarded requests and calls.
@@ -31,6 +59,22 @@ impl fmt::Display for StillRunning {
 impl std::error::Error for StillRunning {}
 
 /// Why [`Idempotency::serve_gracefully`] did not end well.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use idem_runtime::{Idempotency, MemoryStore, ShutdownError};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let idempotency = Idempotency::new(MemoryStore::new());
+/// let serving = idempotency.serve_gracefully(std::future::pending(), Duration::from_secs(20), |_stop| async {
+///     Err(std::io::Error::other("no more files can be opened"))
+/// });
+/// assert!(matches!(serving.await, Err(ShutdownError::Serve(_))));
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ShutdownError {
@@ -43,6 +87,27 @@ pub enum ShutdownError {
 }
 
 /// Ends when the server is to stop: what axum's `with_graceful_shutdown` takes.
+///
+/// # Examples
+///
+/// A server that is told in another way:
+///
+/// ```
+/// use std::time::Duration;
+/// use idem_runtime::{Idempotency, MemoryStore, Stopping};
+///
+/// async fn serve(stop: Stopping) -> std::io::Result<()> {
+///     stop.await;
+///     // .. no more connections
+///     Ok(())
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), idem_runtime::ShutdownError> {
+/// let told = async { /* a signal, say */ };
+/// Idempotency::new(MemoryStore::new()).serve_gracefully(told, Duration::from_secs(20), serve).await
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Stopping(oneshot::Receiver<()>);
 

@@ -1,67 +1,6 @@
 //! Names of header fields, and which fields can hold an idempotency key or a scope.
 
-/// Fields of one connection or one message's framing: they say nothing about the request.
-const FRAMING: &[&str] = &[
-    "connection",
-    "content-length",
-    "expect",
-    "http2-settings",
-    "keep-alive",
-    "max-forwards",
-    "proxy-connection",
-    "te",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "via",
-];
-
-/// Fields that differ between the attempts of one request.
-const PER_ATTEMPT: &[&str] = &["age", "date", "traceparent", "tracestate"];
-
-/// Fields that say who sends the request.
-const SENDER: &[&str] = &[
-    "authorization",
-    "cookie",
-    "forwarded",
-    "from",
-    "host",
-    "origin",
-    "proxy-authorization",
-    "referer",
-    "user-agent",
-    "x-forwarded-for",
-    "x-forwarded-host",
-    "x-forwarded-proto",
-    "x-real-ip",
-];
-
-/// Fields that describe the content, or ask for a form of it.
-const CONTENT: &[&str] = &[
-    "accept",
-    "accept-charset",
-    "accept-encoding",
-    "accept-language",
-    "cache-control",
-    "content-digest",
-    "content-disposition",
-    "content-encoding",
-    "content-language",
-    "content-location",
-    "content-md5",
-    "content-range",
-    "content-type",
-    "digest",
-    "if-match",
-    "if-modified-since",
-    "if-none-match",
-    "if-range",
-    "if-unmodified-since",
-    "pragma",
-    "prefer",
-    "priority",
-    "range",
-];
+use super::fields;
 
 /// The longest name, in bytes: as much as the type of a handler's argument can hold.
 pub(crate) const LONGEST: usize = 64;
@@ -92,31 +31,12 @@ pub(crate) fn mended(name: &str) -> Option<String> {
 
 /// Why a field cannot hold the idempotency key, if it cannot.
 pub(crate) fn unfit_for_key(name: &str) -> Option<&'static str> {
-    let name = name.to_ascii_lowercase();
-    let holds = |list: &[&str]| list.contains(&name.as_str());
-    if holds(FRAMING) {
-        Some("belongs to the connection, not to the request")
-    } else if holds(PER_ATTEMPT) {
-        Some("differs between the attempts of one request")
-    } else if holds(SENDER) {
-        Some("says who sends the request, not which request it is")
-    } else if holds(CONTENT) {
-        Some("describes the content, and unlike requests share it")
-    } else {
-        None
-    }
+    fields::unfit_for_key(&name.to_ascii_lowercase())
 }
 
-/// Why a field cannot hold the scope, if it cannot. A sender is a scope, and so can be what it asks for.
+/// Why a field cannot hold the scope, if it cannot.
 pub(crate) fn unfit_for_scope(name: &str) -> Option<&'static str> {
-    let name = name.to_ascii_lowercase();
-    if FRAMING.contains(&name.as_str()) {
-        Some("belongs to the connection, not to the request")
-    } else if PER_ATTEMPT.contains(&name.as_str()) {
-        Some("differs between the attempts of one request")
-    } else {
-        None
-    }
+    fields::unfit_for_scope(&name.to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 pub(crate) mod argument;
 mod duration;
 mod expression;
+mod fields;
 pub(crate) mod function;
 mod handler;
 pub(crate) mod header;

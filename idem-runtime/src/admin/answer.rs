@@ -10,6 +10,17 @@ use crate::job::value;
 use crate::store::{Outcome, StoreError};
 
 /// What is replayed. `Debug` shows no body.
+///
+/// # Examples
+///
+/// ```
+/// use http::StatusCode;
+/// use idem_runtime::admin::Answer;
+///
+/// let answer = Answer::response(StatusCode::CREATED, Some("application/json"), r#"{"paid":true}"#);
+/// let Answer::Response { status, headers, body } = answer else { unreachable!() };
+/// assert_eq!((status.as_u16(), headers.len(), body.len()), (201, 1, 13));
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Answer {
@@ -30,6 +41,22 @@ pub enum Answer {
 }
 
 /// Why an answer cannot be recorded.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use idem_runtime::admin::{AdminError, Answer, Operation, UnfitAnswer};
+/// use idem_runtime::{Idempotency, MemoryStore};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let admin = Idempotency::new(MemoryStore::new()).admin();
+/// let key = admin.key(&Operation::Job("ship".into()), None, "order-7");
+/// let settled = admin.settle(key, &Answer::value("no JSON"), Duration::from_secs(3600)).await;
+/// assert!(matches!(settled, Err(AdminError::Unfit(UnfitAnswer::NoJson(_)))));
+/// # }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnfitAnswer {
@@ -78,6 +105,14 @@ impl Answer {
     }
 
     /// The body of a response, or the JSON of a value.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::admin::Answer;
+    ///
+    /// assert_eq!(Answer::value("7").body(), "7");
+    /// ```
     #[must_use]
     pub const fn body(&self) -> &Bytes {
         match self {

@@ -11,142 +11,45 @@
 use std::time::Duration;
 
 use crate::bounds;
-use crate::digest::{OperationName, RecordKey};
-use crate::engine::settled::Settled;
-use crate::store::{Age, Claim, ClaimOutcome, Entry, ErasedStore, Hold, OwnerToken, Record, StoreError};
+use crate::digest::RecordKey;
+use crate::store::{Claim, ClaimOutcome, Entry, ErasedStore, Hold, OwnerToken, StoreError};
 use crate::{Fingerprint, Idempotency};
 
 mod answer;
+mod known;
+mod operation;
 #[cfg(test)]
 mod tests;
 
 pub use answer::{Answer, UnfitAnswer};
+pub use known::{KeyState, Known};
+pub use operation::Operation;
 
 /// How long an operator's own claim holds: a change is made in two steps, and a retry in between is refused as in progress.
 const LEASE: Duration = Duration::from_secs(10);
 
-/// Which operation a key belongs to: a part of its digest.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Operation {
-    /// A handler without a name of its own: its method, and its route as axum matches it, `/v1/payments/{id}`, with what it
-    /// is nested in.
-    Route {
-        /// The method, in capitals.
-        method: String,
-        /// The route.
-        path: String,
-    },
-    /// A handler with `operation = ".."`.
-    Named(String),
-    /// A route that a [layer](Idempotency::layer) guards, as in [`Route`](Self::Route). Where the layer is around the router,
-    /// and sees no route, the path of the request.
-    LayerRoute {
-        /// The method, in capitals.
-        method: String,
-        /// The route.
-        path: String,
-    },
-    /// What a layer guards that has a name, [`operation`](crate::IdempotencyLayerBuilder::operation).
-    LayerNamed(String),
-    /// A job: the `operation` of an `#[idempotent_fn]`, its path (`shop::parcels::ship`) where it has none, or the name of a
-    /// [`Job`](crate::Job).
-    Job(String),
-}
-
-impl Operation {
-    /// Reads the operation of a handler: `POST /pay` is a route, anything else a name.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use idem_runtime::admin::Operation;
-    ///
-    /// let route = Operation::Route { method: "POST".into(), path: "/pay".into() };
-    /// assert_eq!(Operation::of_handler("POST /pay"), route);
-    /// assert_eq!(Operation::of_handler("post an order"), Operation::Named("post an order".into()));
-    /// ```
-    #[must_use]
-    pub fn of_handler(text: &str) -> Self {
-        match text.split_once(' ') {
-            Some((method, path))
-                if path.starts_with('/') && !method.is_empty() && method.bytes().all(|c| c.is_ascii_uppercase()) =>
-            {
-                Self::Route { method: method.to_owned(), path: path.to_owned() }
-            }
-            _ => Self::Named(text.to_owned()),
-        }
-    }
-
-    /// Reads the operation of what a layer guards, in the same way.
-    ///
-    /// # Examples
-    ///
-    /// ```
-    /// use idem_runtime::admin::Operation;
-    ///
-    /// let route = Operation::LayerRoute { method: "POST".into(), path: "/pay".into() };
-    /// assert_eq!(Operation::of_layer("POST /pay"), route);
-    /// assert_eq!(Operation::of_layer("payments"), Operation::LayerNamed("payments".into()));
-    /// ```
-    #[must_use]
-    pub fn of_layer(text: &str) -> Self {
-        match Self::of_handler(text) {
-            Self::Route { method, path } => Self::LayerRoute { method, path },
-            _ => Self::LayerNamed(text.to_owned()),
-        }
-    }
-}
-
-/// What is known of a key.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Known {
-    /// How far it has come.
-    pub state: KeyState,
-    /// How many owners there were so far.
-    pub attempt: u32,
-    /// How many bytes are recorded, head and body.
-    pub bytes: usize,
-    /// How long the record lives at the least. `None` where the store cannot tell, and for a claim.
-    pub expires_in: Option<Duration>,
-    /// How old it is, by the store's clock. `None` where the store cannot tell, and a memory store cannot of a record.
-    pub age: Option<Age>,
-    /// What is replayed, if there is something.
-    pub answer: Option<Answer>,
-}
-
-/// How far a key has come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum KeyState {
-    /// Somebody runs it, and shows signs of life.
-    InFlight,
-    /// Its owner has died: the lease has ended without a record. With `on_failure = "retry"` the next retry runs it; with
-    /// `"keep"` a retry is refused with `outcome_unknown`.
-    Abandoned,
-    /// It is finished, and its answer is replayed.
-    Recorded,
-    /// It is finished, and its answer was not kept: a retry is refused with `response_not_kept`.
-    NotKept,
-    /// It failed without an answer, with `on_failure = "keep"`: a retry is refused with `outcome_unknown`.
-    OutcomeUnknown,
-}
-
-impl KeyState {
-    /// In a few words.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::InFlight => "in flight",
-            Self::Abandoned => "abandoned",
-            Self::Recorded => "recorded",
-            Self::NotKept => "response not kept",
-            Self::OutcomeUnknown => "outcome unknown",
-        }
-    }
-}
-
 /// Why nothing was changed.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use idem_runtime::admin::{AdminError, KeyState, Operation};
+/// use idem_runtime::{Idempotency, Job, MemoryStore};
+///
+/// const SHIP: Job = Job::new("ship", Duration::from_secs(3600));
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() {
+/// let idempotency = Idempotency::new(MemoryStore::new());
+/// idempotency.run(SHIP.key("order-7"), async { Ok::<_, ()>(1) }).await.unwrap();
+///
+/// // It has run, and nothing makes it run again.
+/// let admin = idempotency.admin();
+/// let key = admin.key(&Operation::Job("ship".into()), None, "order-7");
+/// assert!(matches!(admin.release(key).await, Err(AdminError::Refused(KeyState::Recorded))));
+/// # }
+/// ```
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AdminError {
@@ -207,22 +110,48 @@ impl Idempotency {
 impl Admin {
     /// What a key's record is stored under. The application's secret is a part of that, and so are operation and scope: with
     /// another one of either, nothing is found.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore, admin::Operation};
+    ///
+    /// let admin = Idempotency::new(MemoryStore::new()).admin();
+    /// let of = |scope| admin.key(&Operation::of_handler("POST /pay"), Some(scope), "k-1");
+    /// assert_eq!(of("tenant-1"), of("tenant-1"));
+    /// assert_ne!(of("tenant-1"), of("tenant-2"));
+    /// ```
     #[must_use]
     pub fn key(&self, operation: &Operation, scope: Option<&str>, key: &str) -> RecordKey {
-        let name = match operation {
-            Operation::Route { method, path } => OperationName::Route { method, path },
-            Operation::Named(name) => OperationName::Named(name),
-            Operation::LayerRoute { method, path } => OperationName::LayerRoute { method, path },
-            Operation::LayerNamed(name) => OperationName::LayerNamed(name),
-            Operation::Job(name) => OperationName::Job(name),
-        };
-        self.idempotency.digester().key_of(name, scope, key)
+        self.idempotency.digester().key_of(operation.name(), scope, key)
     }
 
     /// What is known of a key.
     ///
     /// # Errors
     /// When the store cannot say, or cannot read the entry.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::admin::{KeyState, Operation};
+    /// use idem_runtime::{Idempotency, Job, MemoryStore};
+    ///
+    /// const SHIP: Job = Job::new("ship", Duration::from_secs(3600));
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let idempotency = Idempotency::new(MemoryStore::new());
+    /// idempotency.run(SHIP.key("order-7"), async { Ok::<_, ()>(1) }).await.unwrap();
+    ///
+    /// let admin = idempotency.admin();
+    /// let known = admin.look_up(admin.key(&Operation::Job("ship".into()), None, "order-7")).await?.unwrap();
+    /// assert_eq!((known.state, known.attempt), (KeyState::Recorded, 1));
+    /// assert_eq!(known.answer.unwrap().body(), "1");
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn look_up(&self, key: RecordKey) -> Result<Option<Known>, StoreError> {
         let Some((entry, age)) = self.store().inspect(key).await? else { return Ok(None) };
         Ok(Some(Known { age, ..Known::read(entry)? }))
@@ -320,6 +249,18 @@ impl Admin {
     ///
     /// # Errors
     /// When the store cannot be written to. What was removed before, is.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # #[tokio::main(flavor = "current_thread")]
+    /// # async fn main() -> Result<(), idem_runtime::StoreError> {
+    /// assert_eq!(Idempotency::new(MemoryStore::new()).admin().sweep().await?, 0);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub async fn sweep(&self) -> Result<u64, StoreError> {
         self.store().sweep().await
     }
@@ -381,24 +322,4 @@ struct Held {
     attempt: u32,
     /// How long what it replaces would still have been there, as far as that is known.
     kept_for: Duration,
-}
-
-impl Known {
-    fn read(entry: Entry) -> Result<Self, StoreError> {
-        let claim = |state, attempt| Self { state, attempt, bytes: 0, expires_in: None, age: None, answer: None };
-        let record = match entry {
-            Entry::InFlight(holder) => return Ok(claim(KeyState::InFlight, holder.attempt)),
-            Entry::Abandoned(holder) => return Ok(claim(KeyState::Abandoned, holder.attempt)),
-            Entry::Completed(record) => record,
-        };
-        let Record { attempt, outcome, expires_in, .. } = record;
-        let bytes = outcome.len();
-        let (state, answer) = match Settled::decode(outcome)? {
-            Settled::Kept { head, body } => (KeyState::Recorded, Some(Answer::read(&head, body)?)),
-            Settled::NotKept => (KeyState::NotKept, None),
-            Settled::Unknown => (KeyState::OutcomeUnknown, None),
-        };
-        let expires_in = Some(expires_in).filter(|left| !left.is_zero());
-        Ok(Self { state, attempt, bytes, expires_in, age: None, answer })
-    }
 }

@@ -1,6 +1,8 @@
 //! In memory, on paused time.
 
 use super::*;
+use crate::engine::settled::Settled;
+use crate::store::Age;
 use crate::{Job, JobError, MemoryStore, OnFailure};
 
 const SHIP: Job = Job::new("ship", Duration::from_secs(3600)).on_failure(OnFailure::Keep);

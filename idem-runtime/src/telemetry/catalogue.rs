@@ -1,6 +1,16 @@
 //! Every metric that there is.
 
 /// What a metric does.
+///
+/// # Examples
+///
+/// ```
+/// use idem_runtime::telemetry::{METRICS, MetricKind};
+///
+/// // By the custom of Prometheus.
+/// let mut counters = METRICS.iter().filter(|metric| metric.kind == MetricKind::Counter);
+/// assert!(counters.all(|metric| metric.name.ends_with("_total")));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum MetricKind {
     /// It goes up, and begins anew with the process.
@@ -12,6 +22,15 @@ pub enum MetricKind {
 }
 
 /// A metric, as it is described to the recorder.
+///
+/// # Examples
+///
+/// ```
+/// use idem_runtime::telemetry::METRICS;
+///
+/// let requests = METRICS.iter().find(|metric| metric.name == "idem_requests_total").unwrap();
+/// assert_eq!((requests.unit, requests.labels), ("", &["kind", "operation", "outcome"][..]));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Metric {

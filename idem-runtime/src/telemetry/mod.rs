@@ -32,10 +32,30 @@ pub use outcome::Outcome;
 pub(crate) use seen::{Seen, record_attempt};
 
 /// The target of the spans, for a filter: `idem_runtime::call=info`.
+///
+/// # Examples
+///
+/// ```
+/// let filter = format!("warn,{}=info", idem_runtime::telemetry::TARGET);
+/// assert_eq!(filter, "warn,idem_runtime::call=info");
+/// ```
 pub const TARGET: &str = "idem_runtime::call";
 
 /// The name of the spans.
+///
+/// # Examples
+///
+/// ```
+/// let is_of_ours = |span: &tracing::Metadata<'_>| span.name() == idem_runtime::telemetry::SPAN;
+/// # let _ = is_of_ours;
+/// ```
 pub const SPAN: &str = "idempotent";
 
 /// The fields of a span. Those that cannot be known yet are recorded when they are.
+///
+/// # Examples
+///
+/// ```
+/// assert!(idem_runtime::telemetry::FIELDS.contains(&"outcome"));
+/// ```
 pub const FIELDS: [&str; 8] = ["kind", "operation", "store", "key", "attempt", "claim_ms", "settle_ms", "outcome"];

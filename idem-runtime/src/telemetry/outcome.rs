@@ -9,6 +9,15 @@ macro_rules! outcomes {
         /// What became of a guarded call: the field `outcome` of its span, and the label of `idem_requests_total`.
         ///
         /// A refused call has the code that its client was told, see [`guide::problems`](crate::guide::problems).
+        ///
+        /// # Examples
+        ///
+        /// ```
+        /// use idem_runtime::telemetry::Outcome;
+        ///
+        /// assert_eq!(Outcome::KeyReused.as_str(), "key_reused");
+        /// assert!(Outcome::ALL.iter().any(|outcome| outcome.as_str() == "executed"));
+        /// ```
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         #[repr(u8)]

@@ -10,13 +10,12 @@ use http::Method;
 use http::request::Parts;
 use serde::Serialize;
 
-use super::mistake::{LayerError, LayerMistake};
-use super::{Config, IdempotencyLayer, Values, check};
-use crate::bounds;
+use super::judge::judge;
+use super::mistake::LayerError;
+use super::{Config, IdempotencyLayer, Values};
 use crate::http::content;
 use crate::http::key_value::KeyValue;
 use crate::http::route::{Content, KeySource, Missing, Recorded, Route, ScopeSource};
-use crate::http::wanted::{Place, Places};
 use crate::{Idempotency, InFlight, OnFailure};
 
 /// The options of an [`IdempotencyLayer`]: those of `#[idempotent]`, as values.
@@ -39,6 +38,24 @@ use crate::{Idempotency, InFlight, OnFailure};
 /// | [`except`](Self::except) | nothing | |
 ///
 /// An option that is given twice has its last value. What is wrong is said by [`build`](Self::build), all at once.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use idem_runtime::{Idempotency, IdempotencyLayerBuilder, MemoryStore};
+///
+/// /// What all layers of this shop have in common.
+/// fn layer(idempotency: &Idempotency) -> IdempotencyLayerBuilder {
+///     idempotency.layer(Duration::from_secs(24 * 3600)).scope_header("X-Tenant")
+/// }
+///
+/// # fn main() -> Result<(), idem_runtime::LayerError> {
+/// let idempotency = Idempotency::new(MemoryStore::new());
+/// let (orders, payments) = (layer(&idempotency).build()?, layer(&idempotency).operation("payments").build()?);
+/// # Ok(())
+/// # }
+/// ```
 #[must_use = "call build() to get an IdempotencyLayer"]
 pub struct IdempotencyLayerBuilder {
     idempotency: Idempotency,
@@ -96,24 +113,90 @@ impl Idempotency {
 
 impl IdempotencyLayerBuilder {
     /// The key is this header.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     .key_header("X-Request-Id")
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn key_header(mut self, name: impl Into<String>) -> Self {
         self.route.key = KeySource::Header(Cow::Owned(name.into()));
         self
     }
 
     /// The key is this parameter of the path, which every route has to have that the layer is around.
+    ///
+    /// # Examples
+    ///
+    /// A `PUT` whose client names what it makes:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use axum::{Router, routing::put};
+    /// use http::Method;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     .methods([Method::PUT])
+    ///     .key_path("order")
+    ///     .build()?;
+    /// let app: Router = Router::new().route("/orders/{order}", put(|| async { "ordered" })).route_layer(layer);
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn key_path(mut self, name: impl Into<String>) -> Self {
         self.route.key = KeySource::Path(Cow::Owned(name.into()));
         self
     }
 
     /// The key is this parameter of the query.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     .key_query("request")
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn key_query(mut self, name: impl Into<String>) -> Self {
         self.route.key = KeySource::Query(Cow::Owned(name.into()));
         self
     }
 
     /// The key is what this JSON pointer (RFC 6901) points to in the body: a string or an integer.
+    ///
+    /// # Examples
+    ///
+    /// Webhooks, whose sender repeats them under one id:
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer =
+    ///     Idempotency::new(MemoryStore::new()).layer(Duration::from_secs(72 * 3600)).key_body("/event/id").build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn key_body(mut self, pointer: impl Into<String>) -> Self {
         self.route.key = KeySource::Body(Cow::Owned(pointer.into()));
         self
@@ -142,6 +225,22 @@ impl IdempotencyLayerBuilder {
     }
 
     /// Whose key it is, says this header. A request without it is refused.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     // Set by a proxy that has authenticated the client, and by nobody else.
+    ///     .scope_header("X-Tenant")
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn scope_header(mut self, name: impl Into<String>) -> Self {
         self.route.scope = ScopeSource::Header(Cow::Owned(name.into()));
         self
@@ -177,18 +276,64 @@ impl IdempotencyLayerBuilder {
 
     /// Names the operation, which is a part of the key. With one name, all routes share their keys: the same key on another
     /// route is then another request under a known key, 422.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     .operation("payments")
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn operation(mut self, name: impl Into<String>) -> Self {
         self.route.operation = Some(Cow::Owned(name.into()));
         self
     }
 
     /// What a request without a key means: it runs unprotected, or is refused with a 4xx status.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore, Missing};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     .missing(Missing::Execute)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn missing(mut self, missing: Missing) -> Self {
         self.route.missing = Some(missing);
         self
     }
 
     /// The status of a replayed success (default: as recorded).
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     // Created the first time, and found there after that.
+    ///     .replay_status(200)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn replay_status(mut self, status: u16) -> Self {
         self.route.replay_status = Some(status);
         self
@@ -200,24 +345,85 @@ impl IdempotencyLayerBuilder {
     /// The default is [`Recorded::Success`], because a layer cannot tell a 4xx that a handler has decided on from one that its
     /// extractors gave: a body that is no JSON, a login that is missing. With [`Recorded::Final`], their refusals are recorded
     /// too: a client that logs in after a 401 has to take a new key.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore, Recorded};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     .record(Recorded::Final)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn record(mut self, record: Recorded) -> Self {
         self.route.record = Some(record);
         self
     }
 
     /// What a failure means: a 5xx, a panic, or an owner that died.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore, OnFailure};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     // What has failed is looked at by somebody, and does not run again.
+    ///     .on_failure(OnFailure::Keep)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn on_failure(mut self, on_failure: OnFailure) -> Self {
         self.route.on_failure = Some(on_failure);
         self
     }
 
     /// What happens to a duplicate that arrives while the first request still runs. It waits for 1 ms to 5 minutes.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, InFlight, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     .in_flight(InFlight::Wait(Duration::from_secs(5)))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn in_flight(mut self, in_flight: InFlight) -> Self {
         self.route.in_flight = Some(in_flight);
         self
     }
 
     /// How long a claim outlives the last sign of life of its owner: 100 ms to 1 h, and less than the ttl.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     .lease(Duration::from_secs(10))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn lease(mut self, lease: Duration) -> Self {
         self.route.lease = Some(lease);
         self
@@ -225,18 +431,65 @@ impl IdempotencyLayerBuilder {
 
     /// For a retry to count as the same request, the body's JSON value has to be the same: order of members and white space
     /// do not matter.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     .fingerprint_json()
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn fingerprint_json(mut self) -> Self {
         self.route.fingerprint = Content::Json;
         self
     }
 
     /// Nothing of the body has to be the same, only method, path and query.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     // A retry is signed anew, in its body.
+    ///     .fingerprint_none()
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn fingerprint_none(mut self) -> Self {
         self.route.fingerprint = Content::None;
         self
     }
 
     /// What has to be the same, beside method, path and query, is what this function says of a request and its body.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     // Of the body, all but its first line, which says when it was sent.
+    ///     .fingerprint_from(|_head, body| body.splitn(2, |&byte| byte == b'\n').nth(1).map(<[u8]>::to_vec))
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn fingerprint_from<V: Serialize>(
         mut self,
         fingerprint: impl Fn(&Parts, &Bytes) -> V + Send + Sync + 'static,
@@ -247,6 +500,21 @@ impl IdempotencyLayerBuilder {
     }
 
     /// The largest response body that is recorded, in bytes, up to 1 GiB.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     .max_response(64 * 1024)
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub const fn max_response(mut self, bytes: usize) -> Self {
         self.route.max_response = Some(bytes);
         self
@@ -254,6 +522,22 @@ impl IdempotencyLayerBuilder {
 
     /// The methods that are guarded (default `POST` and `PATCH`, those that repeating is not safe by their definition: RFC
     /// 9110, section 9.2.2). All others pass untouched.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::time::Duration;
+    /// use http::Method;
+    /// use idem_runtime::{Idempotency, MemoryStore};
+    ///
+    /// # fn main() -> Result<(), idem_runtime::LayerError> {
+    /// let layer = Idempotency::new(MemoryStore::new())
+    ///     .layer(Duration::from_secs(3600))
+    ///     .methods([Method::POST])
+    ///     .build()?;
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn methods(mut self, methods: impl IntoIterator<Item = Method>) -> Self {
         self.methods = methods.into_iter().collect();
         self
@@ -303,7 +587,7 @@ impl IdempotencyLayerBuilder {
     /// );
     /// ```
     pub fn build(mut self) -> Result<IdempotencyLayer, LayerError> {
-        let (places, mistakes) = self.judge();
+        let (places, mistakes) = judge(&mut self.route, &self.methods, &self.except);
         if !mistakes.is_empty() {
             return Err(LayerError::of(mistakes));
         }
@@ -311,79 +595,6 @@ impl IdempotencyLayerBuilder {
         let rules = route.rules(idempotency.defaults());
         let route = Arc::new(route);
         Ok(IdempotencyLayer { config: Arc::new(Config { idempotency, route, rules, places, methods, except, values }) })
-    }
-
-    /// Where key and scope are, if all is well. Names of headers are in lower case afterwards, as they are looked for.
-    fn judge(&mut self) -> (Places, Vec<LayerMistake>) {
-        let (mut places, mut mistakes) = (Places { key: Place::Elsewhere, scope: None }, Vec::new());
-        mistakes.extend(check::duration("ttl", self.route.ttl, bounds::TTL));
-        match &mut self.route.key {
-            KeySource::Header(name) => match check::key_header(name) {
-                Ok(field) => {
-                    *name = Cow::Owned(field.as_str().to_owned());
-                    places.key = Place::Header(field);
-                }
-                Err(mistake) => mistakes.push(mistake),
-            },
-            KeySource::Path(name) => {
-                places.key = Place::PathParameter;
-                mistakes.extend(check::path_parameter(name));
-            }
-            KeySource::Query(name) => mistakes.extend(check::query_parameter(name)),
-            KeySource::Body(pointer) => mistakes.extend(check::pointer(pointer)),
-            KeySource::Arguments => {}
-        }
-        if let ScopeSource::Header(name) = &mut self.route.scope {
-            match check::scope_header(name) {
-                Ok(field) => {
-                    *name = Cow::Owned(field.as_str().to_owned());
-                    places.scope = Some(field);
-                }
-                Err(mistake) => mistakes.push(mistake),
-            }
-        }
-        mistakes.extend(self.key_against_others());
-        mistakes.extend(self.route.operation.as_deref().and_then(check::operation));
-        if let Some(Missing::Refuse(status)) = self.route.missing {
-            mistakes.extend(check::missing_status(status));
-        }
-        mistakes.extend(self.route.replay_status.and_then(check::replay_status));
-        if let Some(InFlight::Wait(time)) = self.route.in_flight {
-            mistakes.extend(check::duration("in_flight", time, bounds::WAIT));
-        }
-        mistakes.extend(self.lease_within_ttl());
-        mistakes.extend(self.route.max_response.and_then(check::max_response));
-        mistakes.extend(check::methods(&self.methods));
-        mistakes.extend(self.except.iter().filter_map(|(_, route)| check::excepted(route)));
-        (places, mistakes)
-    }
-
-    fn key_against_others(&self) -> Option<LayerMistake> {
-        match (&self.route.key, &self.route.scope, self.route.missing) {
-            (KeySource::Path(name), _, Some(Missing::Execute)) => {
-                let problem = format!("the path always has `{name}`, so the key is never missing");
-                Some(LayerMistake::new("missing", problem, "missing(Missing::Refuse(400))"))
-            }
-            (KeySource::Header(key), ScopeSource::Header(scope), _) if key.eq_ignore_ascii_case(scope) => {
-                let problem = "it is the header that holds the key: name whose key it is";
-                Some(LayerMistake::new("scope_header", problem, "scope_header(\"X-Tenant\")"))
-            }
-            _ => None,
-        }
-    }
-
-    fn lease_within_ttl(&self) -> Option<LayerMistake> {
-        let lease = self.route.lease?;
-        let wrong = check::duration("lease", lease, bounds::LEASE);
-        if wrong.is_some() || lease < self.route.ttl || self.route.ttl < bounds::TTL.least {
-            return wrong;
-        }
-        let problem = format!("{lease:?} is not under the ttl of {:?}", self.route.ttl);
-        // A third leaves time for two more owners before the record expires.
-        let third = self.route.ttl / 3;
-        let round =
-            if third < Duration::from_secs(1) { third.as_millis() as u64 / 100 * 100 } else { third.as_secs() * 1000 };
-        Some(LayerMistake::new("lease", problem, check::shown(Duration::from_millis(round))))
     }
 }
 

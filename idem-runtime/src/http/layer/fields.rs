@@ -1,4 +1,6 @@
-//! Which header fields can hold an idempotency key or a scope: those that `#[idempotent]` takes, too.
+//! Which header fields can hold an idempotency key or a scope.
+//!
+//! The attribute and the layer share no crate that this could be in: each has a copy of this file, and a test compares them.
 
 /// Fields of one connection or one message's framing: they say nothing about the request.
 const FRAMING: &[&str] = &[

@@ -45,6 +45,19 @@ impl fmt::Display for LayerError {
 impl std::error::Error for LayerError {}
 
 /// One option whose value is wrong. Printed, it says why, and what to write instead.
+///
+/// # Examples
+///
+/// ```
+/// use std::time::Duration;
+/// use idem_runtime::{Idempotency, MemoryStore};
+///
+/// let layer = Idempotency::new(MemoryStore::new()).layer(Duration::from_secs(3600)).key_header("Cookie");
+/// let error = layer.build().unwrap_err();
+/// let [mistake] = error.mistakes() else { unreachable!() };
+/// assert_eq!(mistake.option(), "key_header");
+/// assert!(mistake.to_string().ends_with(r#"write `key_header("Idempotency-Key")`"#));
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LayerMistake {
     option: &'static str,

@@ -5,6 +5,7 @@ mod builder;
 mod call;
 mod check;
 mod fields;
+mod judge;
 mod mistake;
 
 use std::convert::Infallible;
@@ -129,6 +130,23 @@ impl fmt::Debug for IdempotencyLayer {
 }
 
 /// What an [`IdempotencyLayer`] makes of a service.
+///
+/// # Examples
+///
+/// A router calls it; its type is seen where a service is put together by hand:
+///
+/// ```
+/// use std::time::Duration;
+/// use axum::Router;
+/// use idem_runtime::{Idempotency, IdempotencyService, MemoryStore};
+/// use tower_layer::Layer as _;
+///
+/// # fn main() -> Result<(), idem_runtime::LayerError> {
+/// let layer = Idempotency::new(MemoryStore::new()).layer(Duration::from_secs(3600)).build()?;
+/// let guarded: IdempotencyService<Router> = layer.layer(Router::new());
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct IdempotencyService<S> {
     inner: S,
