@@ -21,6 +21,7 @@ pub mod process;
 pub mod prometheus_server;
 pub mod proxy;
 pub mod rabbitmq_server;
+pub mod random;
 pub mod redis_cluster;
 pub mod redis_sentinel;
 pub mod redis_server;

@@ -5,9 +5,9 @@ use std::io::Write as _;
 
 use consumer::message::Outgoing;
 use idem_tests::until;
+use rand::RngExt as _;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom as _;
-use rand::{RngExt as _, SeedableRng as _};
 
 use super::bed::{Bed, pay};
 use super::process::Consumer;
@@ -34,9 +34,7 @@ impl Said {
 }
 
 async fn consumers_are_killed_and_each_message_is_booked_once(bed: Bed) {
-    let seed: u64 = std::env::var("IDEM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
-    show(format_args!("IDEM_SEED={seed}"));
-    let mut random = StdRng::seed_from_u64(seed);
+    let mut random = idem_tests::random::drawn();
     let wanted: BTreeMap<String, i64> =
         (0..MESSAGES).map(|number| (format!("m-{number:04}"), random.random_range(1..10_000))).collect();
     bed.publish_with(&messages(&wanted, &mut random), 1_000).await;

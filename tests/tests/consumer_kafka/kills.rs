@@ -1,8 +1,7 @@
 //! A thousand messages, and consumers that are killed at random.
 
 use idem_tests::until;
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::RngExt as _;
 
 use crate::broker::{Broker, payment};
 use crate::process::{Consumer, Ledger};
@@ -13,9 +12,7 @@ const KILLS: usize = 6;
 /// `IDEM_SEED=NUMBER` draws the same again.
 #[tokio::test]
 async fn a_thousand_messages_are_booked_once_each() {
-    let seed: u64 = std::env::var("IDEM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
-    eprintln!("IDEM_SEED={seed}");
-    let mut random = StdRng::seed_from_u64(seed);
+    let mut random = idem_tests::random::drawn();
     let (broker, ledger) = (Broker::start(8), Ledger::new());
     let start = || Consumer::start(&broker, &ledger, &["--lanes", "4", "--in-hand", "32"]);
     let mut consumers = [start(), start()];

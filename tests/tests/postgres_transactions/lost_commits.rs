@@ -6,8 +6,7 @@ use std::sync::Arc;
 use idem_tests::proxy::{Fate, Proxy};
 use idem_tests::until;
 use parking_lot::Mutex;
-use rand::rngs::StdRng;
-use rand::{RngExt as _, SeedableRng as _};
+use rand::RngExt as _;
 use tokio::task::JoinSet;
 
 use super::*;
@@ -65,9 +64,7 @@ async fn i35_where_a_failure_is_kept_a_lost_commit_is_an_unknown_outcome() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn i45_a_thousand_payments_through_lost_commits_have_one_effect_each() {
     const PAYMENTS: u32 = 1_000;
-    let seed: u64 = std::env::var("IDEM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
-    show(seed);
-    let mut random = StdRng::seed_from_u64(seed);
+    let mut random = idem_tests::random::drawn();
     let mut shop = Shop::open(Gate::open()).await;
     let (proxy, http, _) = behind_a_proxy(&shop.database, shop.gate.clone()).await;
     proxy.next((0..2 * PAYMENTS).map(|_| match random.random_range(0..10) {
@@ -121,9 +118,4 @@ async fn i45_a_thousand_payments_through_lost_commits_have_one_effect_each() {
         let again = send(&http, "/exact", &format!("p-{payment}"), &payment.to_string()).await;
         assert!(again.replayed && again.status == 201 && again.body == body, "{payment}: {again:?}");
     }
-}
-
-#[allow(clippy::print_stdout, reason = "shown when the test fails, so that it can be run again")]
-fn show(seed: u64) {
-    println!("IDEM_SEED={seed}");
 }

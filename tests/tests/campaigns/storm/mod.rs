@@ -12,9 +12,8 @@ use idem_tests::proxy::{Fate, Proxy};
 use idem_tests::server::Seen;
 use idem_tests::{soon, until};
 use parking_lot::Mutex;
-use rand::rngs::StdRng;
+use rand::RngExt as _;
 use rand::seq::SliceRandom as _;
-use rand::{RngExt as _, SeedableRng as _};
 use tokio::task::JoinSet;
 
 use super::Counts;
@@ -77,9 +76,7 @@ impl Findings {
 }
 
 pub(crate) async fn run(kind: Kind) -> Counts {
-    let seed: u64 = std::env::var("IDEM_SEED").ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(rand::random);
-    show(format_args!("IDEM_SEED={seed}"));
-    let mut random = StdRng::seed_from_u64(seed);
+    let mut random = idem_tests::random::drawn();
     let mut bed = Bed::new(kind).await;
     let handlers = Handlers::default();
     let (port, watched) = faults::watched(&bed);
