@@ -30,6 +30,12 @@ pub struct Replayable<R> {
     kind: PhantomData<fn() -> R>,
 }
 
+impl<R> Replayable<R> {
+    const fn ready(response: Response) -> Poll<Self> {
+        Poll::Ready(Self { response, kind: PhantomData })
+    }
+}
+
 impl<R> IntoResponse for Replayable<R> {
     fn into_response(self) -> Response {
         self.response
@@ -50,19 +56,8 @@ pub fn run<F: Future>(
     body: F,
     respond: fn(F::Output) -> Response,
 ) -> Run<F> {
-    Run {
-        state: match begin(Start { route: Guard::Static(route), request, arguments }) {
-            Begun::Answered(response) => State::Answered { response: Some(response) },
-            Begun::Unguarded(unguarded, seen) => {
-                let span = seen.span();
-                State::Unguarded { body: body.instrument(span), respond, unguarded, seen: Some(seen) }
-            }
-            Begun::Guarded(opening) => {
-                let engines = Stage::Before(Some(opening));
-                State::Guarded { guarding: Guarding { engines, handlers: Some((body, respond)), pack: None } }
-            }
-        },
-    }
+    let start = Start { route: Guard::Static(route), request, arguments };
+    Run { state: State::New { call: Some((start, body, respond)) } }
 }
 
 pin_project! {
@@ -79,8 +74,8 @@ pin_project! {
 pin_project! {
     #[project = Projected]
     enum State<F: Future> {
-        /// Without the handler: the request is refused.
-        Answered { response: Option<Response> },
+        /// It has not been polled. `None` once it is answered, without a word of the handler's.
+        New { call: Option<(Start, F, Respond<F>)> },
         Unguarded {
             #[pin]
             body: Instrumented<F>,
@@ -109,38 +104,49 @@ where
     type Output = Replayable<F::Output>;
 
     fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let poll = match self.project().state.project() {
-            Projected::Answered { response } => response.take().map_or(Poll::Pending, Poll::Ready),
+        let mut state = self.project().state;
+        if let Projected::New { call } = state.as_mut().project() {
+            let Some((start, body, respond)) = call.take() else { return Poll::Pending };
+            match begin(start) {
+                Begun::Answered(response) => return Replayable::ready(response),
+                Begun::Unguarded(unguarded, seen) => {
+                    let body = body.instrument(seen.span());
+                    state.set(State::Unguarded { body, respond, unguarded, seen: Some(seen) });
+                }
+                Begun::Guarded(engines) => {
+                    state.set(State::Guarded { guarding: Guarding::new(engines, body, respond) });
+                }
+            }
+        }
+        let response = match state.project() {
+            Projected::New { .. } => return Poll::Pending,
             Projected::Unguarded { body, respond, unguarded, seen } => {
                 // In hand while the body is polled: what a panic drops has seen one, and what is dropped later has not.
                 let here = seen.take();
-                match body.poll(context) {
-                    Poll::Ready(answer) => Poll::Ready(match here {
-                        None => respond(answer),
-                        Some(seen) => {
-                            let response = seen.span().in_scope(|| respond(answer));
-                            seen.end(unguarded.outcome());
-                            unguarded.mark(response)
-                        }
-                    }),
-                    Poll::Pending => {
-                        *seen = here;
-                        Poll::Pending
+                let Poll::Ready(answer) = body.poll(context) else {
+                    *seen = here;
+                    return Poll::Pending;
+                };
+                match here {
+                    None => respond(answer),
+                    Some(seen) => {
+                        let response = seen.span().in_scope(|| respond(answer));
+                        seen.end(unguarded.outcome());
+                        unguarded.mark(response)
                     }
                 }
             }
-            Projected::Guarded { guarding } => guarding.poll(context),
+            Projected::Guarded { guarding } => std::task::ready!(guarding.poll(context)),
         };
-        poll.map(|response| Replayable { response, kind: PhantomData })
+        Replayable::ready(response)
     }
 }
 
 /// A request under its guard. The handler's part is handed over to the engine's when it is to run, and for a replay never.
 struct Guarding<F: Future> {
-    engines: Stage,
+    engines: Engines,
     handlers: Option<(F, Respond<F>)>,
-    /// Known once it is polled, which only what can be packed is.
-    pack: Option<Pack<F>>,
+    pack: Pack<F>,
 }
 
 type Pack<F> = fn(F, Respond<F>, Recorder) -> Work;
@@ -150,36 +156,33 @@ where
     F: Future + Send + 'static,
     F::Output: 'static,
 {
+    fn new(engines: Engines, body: F, respond: Respond<F>) -> Self {
+        let pack: Pack<F> =
+            |body, respond, recorder| Box::pin(async move { recorder.record(respond(body.await)).await });
+        Self { engines, handlers: Some((body, respond)), pack }
+    }
+}
+
+impl<F: Future> Guarding<F> {
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Response> {
-        self.pack = Some(|body, respond, recorder| Box::pin(async move { recorder.record(respond(body.await)).await }));
-        if let Stage::Before(opening) = &mut self.engines {
-            match opening.take().map(open) {
-                Some(Opened::Answered(response)) => return Poll::Ready(response),
-                Some(Opened::Running(engines)) => self.engines = Stage::Running(engines),
-                None => return Poll::Pending,
-            }
-        }
         loop {
-            let Stage::Running(engines) = &mut self.engines else { return Poll::Pending };
-            if let Poll::Ready(response) = engines.running.poll_here(context) {
+            if let Poll::Ready(response) = self.engines.running.poll_here(context) {
                 return Poll::Ready(response);
             }
-            if self.handlers.is_none() || !engines.execution.asks_for_work() {
-                engines.running.remember();
+            if self.handlers.is_none() || !self.engines.execution.asks_for_work() {
+                self.engines.running.remember();
                 return Poll::Pending;
             }
             self.hand_over();
         }
     }
-}
 
-impl<F: Future> Guarding<F> {
     fn hand_over(&mut self) {
-        let Stage::Running(Engines { rules, execution, .. }) = &self.engines else { return };
-        let (Some((body, respond)), Some(pack)) = (self.handlers.take(), self.pack) else { return };
+        let Engines { rules, execution, .. } = &self.engines;
+        let Some((body, respond)) = self.handlers.take() else { return };
         if let Some((idempotency, has_key)) = execution.guard() {
             let recorder = Recorder { rules: *rules, idempotency: idempotency.clone(), has_key };
-            execution.give_work(pack(body, respond, recorder));
+            execution.give_work((self.pack)(body, respond, recorder));
         }
     }
 }
@@ -187,7 +190,7 @@ impl<F: Future> Guarding<F> {
 impl<F: Future> Drop for Guarding<F> {
     fn drop(&mut self) {
         // What is carried on without this one may still come to run.
-        if matches!(&self.engines, Stage::Running(engines) if engines.running.is_carried_on()) {
+        if self.engines.running.is_carried_on() {
             self.hand_over();
         }
     }
@@ -217,35 +220,12 @@ struct Engines {
     rules: Rules,
 }
 
-/// How far the engine's part has come.
-#[allow(clippy::large_enum_variant, reason = "a box would only be one more")]
-enum Stage {
-    /// Nothing has been asked of the store.
-    Before(Option<Opening>),
-    Running(Engines),
-}
-
-/// A request that is to be guarded.
-struct Opening {
-    start: Start,
-    rules: Rules,
-    to: To,
-    seen: Seen,
-}
-
-enum To {
-    /// It has a key.
-    Guard(Ids),
-    /// It has none, and writes in a transaction of its own.
-    Write(Unguarded),
-}
-
-/// What becomes of a request, as far as it can be told from itself.
+/// What becomes of a request, as far as it can be told at once: from itself, and for a replay from a store that never waits.
 #[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
 enum Begun {
     Answered(Response),
     Unguarded(Unguarded, Seen),
-    Guarded(Opening),
+    Guarded(Engines),
 }
 
 fn begin(mut start: Start) -> Begun {
@@ -258,16 +238,17 @@ fn begin(mut start: Start) -> Begun {
     let bypassed = start.request.idempotency.engine().bypasses();
     let identified = if bypassed { Ok(None) } else { seen.span().in_scope(|| identify(&mut start, &rules)) };
     match identified {
-        Ok(Some(ids)) => Begun::Guarded(Opening { start, rules, to: To::Guard(ids), seen }),
+        Ok(Some(ids)) => guard(start, rules, ids, seen),
         Ok(None) => {
             let unguarded = if bypassed { Unguarded::Bypassed } else { Unguarded::Keyless };
             if !bypassed {
                 start.request.idempotency.engine().stats().count(Event::Unprotected);
             }
-            if start.request.execution.as_ref().is_some_and(|execution| execution.transaction().is_some()) {
-                Begun::Guarded(Opening { start, rules, to: To::Write(unguarded), seen })
-            } else {
-                Begun::Unguarded(unguarded, seen)
+            match start.request.execution.take() {
+                Some(execution) if execution.transaction().is_some() => {
+                    Begun::Guarded(write(rules, unguarded, start.request.idempotency, execution, seen))
+                }
+                _ => Begun::Unguarded(unguarded, seen),
             }
         }
         Err(refusal) => {
@@ -277,39 +258,28 @@ fn begin(mut start: Start) -> Begun {
     }
 }
 
-#[allow(clippy::large_enum_variant, reason = "it is taken apart at once")]
-enum Opened {
-    Answered(Response),
-    Running(Engines),
-}
-
 /// The response, if it is recorded and the store can tell at once; otherwise, what has to be polled for it.
-fn open(opening: Opening) -> Opened {
-    let Opening { start, rules, to, seen } = opening;
+fn guard(start: Start, rules: Rules, ids: Ids, seen: Seen) -> Begun {
     let span = seen.span();
-    let ids = match to {
-        To::Guard(ids) => ids,
-        To::Write(unguarded) => {
-            let Start { request: Request { idempotency, execution, .. }, .. } = start;
-            let execution = execution.unwrap_or_else(Execution::new);
-            let stats = Arc::clone(idempotency.engine().stats());
-            let progress = execution.progress();
-            let running = in_transaction(rules, unguarded, idempotency, execution.clone(), seen);
-            let running = Adoptable::new(running, progress, stats, span);
-            return Opened::Running(Engines { running, execution, rules });
-        }
-    };
     let entered = span.enter();
     let mut attempt = Attempt::new(ids.key, ids.fingerprint, &rules.policy);
     if let Some(response) = ids.replay_at_once(&start, &mut attempt, &seen) {
-        return Opened::Answered(response);
+        return Begun::Answered(response);
     }
     drop(entered);
     let (identified, execution) = ids.go_on(start, &rules, attempt);
     let stats = Arc::clone(identified.idempotency.engine().stats());
     let progress = execution.progress();
     let running = Adoptable::new(guarded(identified, execution.clone(), seen), progress, stats, span);
-    Opened::Running(Engines { running, execution, rules })
+    Begun::Guarded(Engines { running, execution, rules })
+}
+
+/// What has to be polled for a request without a key that writes in a transaction of its own.
+fn write(rules: Rules, unguarded: Unguarded, idempotency: Idempotency, execution: Execution, seen: Seen) -> Engines {
+    let (span, progress) = (seen.span(), execution.progress());
+    let stats = Arc::clone(idempotency.engine().stats());
+    let running = in_transaction(rules, unguarded, idempotency, execution.clone(), seen);
+    Engines { running: Adoptable::new(running, progress, stats, span), execution, rules }
 }
 
 async fn guarded(mut identified: Identified, execution: Execution, seen: Seen) -> Response {

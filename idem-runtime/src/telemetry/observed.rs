@@ -6,10 +6,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use tracing::{Level, Span};
+use tracing::Span;
 
-use super::TARGET;
 use super::meters::StoreMeters;
+use super::seen::spans_may_be_seen;
 use super::store_call::{CallResult, StoreCall, Told};
 use crate::digest::RecordKey;
 use crate::store::{
@@ -59,7 +59,7 @@ impl<S: Store> Observed<S> {
 
 /// One atomic load where there are neither metrics nor subscribers.
 fn is_watched() -> bool {
-    cfg!(feature = "metrics") || tracing::span_enabled!(target: TARGET, Level::INFO)
+    cfg!(feature = "metrics") || spans_may_be_seen()
 }
 
 /// A call under way. Dropped without an answer, it was given up: its deadline had passed.
@@ -77,7 +77,7 @@ impl Drop for Timer<'_> {
         // A duplicate that waits asks many times, and so does who has something to record while the store is down.
         if let Some(field) = self.call.field()
             && self.result.is_final()
-            && tracing::span_enabled!(target: TARGET, Level::INFO)
+            && spans_may_be_seen()
         {
             // The engine makes its calls in the span of the call that it guards.
             Span::current().record(field, took.as_secs_f64() * 1_000.0);

@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use tracing::Span;
 use tracing::field::Empty;
+use tracing::level_filters::LevelFilter;
 
 use super::{Meters, Operation, Outcome, SPAN, TARGET};
 use crate::digest::RecordKey;
@@ -30,18 +31,8 @@ impl Seen {
 
     #[cfg_attr(not(feature = "metrics"), allow(unused_variables, reason = "there are no series to be found"))]
     pub(super) fn new(operation: Operation<'_>, store: &'static str, meters: &Meters) -> Self {
-        let span = tracing::info_span!(
-            target: TARGET,
-            SPAN,
-            kind = operation.kind.as_str(),
-            operation = %operation,
-            store,
-            key = Empty,
-            attempt = Empty,
-            claim_ms = Empty,
-            settle_ms = Empty,
-            outcome = Empty,
-        );
+        // Where nobody can see it, not even one that is off: with the feature `log` of tracing, that costs something at each step.
+        let span = if spans_may_be_seen() { span_of(operation, store) } else { Span::none() };
         #[cfg(feature = "metrics")]
         let series = meters.of_operation(operation);
         #[cfg(feature = "metrics")]
@@ -72,6 +63,21 @@ impl Seen {
     }
 }
 
+fn span_of(operation: Operation<'_>, store: &'static str) -> Span {
+    tracing::info_span!(
+        target: TARGET,
+        SPAN,
+        kind = operation.kind.as_str(),
+        operation = %operation,
+        store,
+        key = Empty,
+        attempt = Empty,
+        claim_ms = Empty,
+        settle_ms = Empty,
+        outcome = Empty,
+    )
+}
+
 impl Drop for Seen {
     fn drop(&mut self) {
         let outcome = Outcome::from_index(*self.outcome.get_mut())
@@ -82,9 +88,14 @@ impl Drop for Seen {
     }
 }
 
+/// Whether anybody may want a span. One atomic load, and no filter is asked: it could only be asked for the span itself.
+pub(super) fn spans_may_be_seen() -> bool {
+    LevelFilter::current() >= LevelFilter::INFO
+}
+
 /// How many owners there have been, of the call that is being carried out.
 pub(crate) fn record_attempt(attempt: u32) {
-    if tracing::span_enabled!(target: TARGET, tracing::Level::INFO) {
+    if spans_may_be_seen() {
         Span::current().record("attempt", attempt);
     }
 }
