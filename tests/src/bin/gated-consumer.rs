@@ -8,6 +8,8 @@ use std::time::Duration;
 use clap::{Parser, ValueEnum};
 use consumer::handler::Countdown;
 use consumer::intake::Intake;
+#[cfg(feature = "kafka")]
+use consumer::kafka;
 use consumer::{Books, Handler, Patience, rabbitmq, redis_streams};
 use idem_runtime::{Idempotency, SqliteStore};
 use idem_tests::gated::Gated;
@@ -17,9 +19,10 @@ struct Options {
     broker: Broker,
     #[arg(long)]
     url: String,
-    /// The queue or the stream.
+    /// The queue, the stream or the topic.
     #[arg(long)]
     queue: String,
+    /// The consumer's; of Kafka's, its group's.
     #[arg(long)]
     name: String,
     #[arg(long)]
@@ -32,6 +35,12 @@ struct Options {
     stop_at: String,
     #[arg(long)]
     stop_after: Option<NonZeroUsize>,
+    /// With one, a step belongs to the one message that is in hand.
+    #[arg(long, default_value = "1")]
+    lanes: NonZeroUsize,
+    /// In seconds.
+    #[arg(long, default_value = "1")]
+    lease: u64,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -39,13 +48,14 @@ enum Broker {
     #[value(name = "rabbitmq")]
     RabbitMq,
     RedisStreams,
+    #[cfg(feature = "kafka")]
+    Kafka,
 }
 
-/// One message after the other, so that a step belongs to the one message that is in hand.
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).init();
-    let Options { broker, url, queue, name, ledger, gate, stop_at, stop_after } = Options::parse();
+    let Options { broker, url, queue, name, ledger, gate, stop_at, stop_after, lanes, lease } = Options::parse();
     // The test decides how long a call takes.
     let patience = Duration::from_secs(60);
     let store = SqliteStore::builder(ledger).hold(patience).response_timeout(patience).open()?;
@@ -53,14 +63,13 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
     let idempotency = Idempotency::builder(gated).store_timeout(patience).build();
     let stop = consumer::stop::at_signal();
     let handler = Handler {
-        books: Books::open(&idempotency, &store, &*queue, Duration::from_secs(1)).await?,
+        books: Books::open(&idempotency, &store, &*queue, Duration::from_secs(lease)).await?,
         patience: Patience::default(),
         intake: Intake::default(),
         stop_after: stop_after.map(|messages| Countdown::new(messages, stop.clone())),
         stop,
         pause_before_ack: Duration::ZERO,
     };
-    let (lanes, batch) = (NonZeroUsize::MIN, NonZeroUsize::MIN);
     match broker {
         Broker::RabbitMq => {
             let (prefetch, max_deliveries, single_active) = (NonZeroU16::MIN, 2, false);
@@ -69,9 +78,17 @@ async fn main() -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
         }
         Broker::RedisStreams => {
             let (stream, group, claim_after, max_deliveries) = (queue, "ledger".into(), Duration::from_secs(1), 3);
+            let batch = NonZeroUsize::MIN;
             let settings =
                 redis_streams::Settings { url, stream, group, name, batch, lanes, claim_after, max_deliveries };
             redis_streams::consume(&settings, handler).await?;
+        }
+        #[cfg(feature = "kafka")]
+        Broker::Kafka => {
+            let (brokers, topic, group, in_hand) = (url, queue, name, lanes.saturating_mul(lanes));
+            let (session_timeout, hand_over) = (Duration::from_millis(3_200), Duration::from_secs(1));
+            let settings = kafka::Settings { brokers, topic, group, in_hand, lanes, session_timeout, hand_over };
+            kafka::consume(&settings, handler).await?;
         }
     }
     idempotency.drain().await;

@@ -7,7 +7,7 @@ use crate::broker::{Broker, payment};
 use crate::process::{Consumer, Ledger};
 
 const MESSAGES: usize = 1_000;
-const KILLS: usize = 6;
+const ROUNDS: usize = 6;
 
 /// `IDEM_SEED=NUMBER` draws the same again.
 #[tokio::test]
@@ -19,16 +19,16 @@ async fn a_thousand_messages_are_booked_once_each() {
     let mut records = (0..MESSAGES)
         .map(|number| payment(&format!("m-{number}"), &format!("{}", number % 50), 1 + number as i64 / 50));
     let (mut delivered, mut kills) = (0, 0);
-    let mut sent = 0;
-    while kills < KILLS {
-        // So many are sent and some of them booked before the next kill; the others are in hand, or wait.
-        let some = MESSAGES / KILLS;
+    // So many are sent and some of them booked before the next kill; the others are in hand, or wait.
+    let some = MESSAGES / ROUNDS;
+    for round in 0..ROUNDS {
         broker.send(&records.by_ref().take(some).collect::<Vec<_>>()).await;
-        sent += some;
-        let booked = sent - some + random.random_range(1..some);
+        let booked = round * some + random.random_range(1..some);
         until("some are booked", async || (ledger.bookings().await.len() >= booked).then_some(())).await;
-        for consumer in &mut consumers {
-            if random.random_bool(0.6) {
+        // One at least, and sometimes the other with it.
+        let (one, both) = (random.random_range(0..consumers.len()), random.random_bool(0.3));
+        for (number, consumer) in consumers.iter_mut().enumerate() {
+            if both || number == one {
                 consumer.kill();
                 delivered += consumer.keys("booked").len() + consumer.keys("seen before").len();
                 *consumer = start();

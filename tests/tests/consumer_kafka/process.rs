@@ -9,6 +9,7 @@ use consumer::books::{self, Booking};
 use idem_runtime::admin::Operation;
 use idem_runtime::rusqlite::Connection;
 use idem_runtime::{Idempotency, MemoryStore, SqliteStore};
+use idem_tests::outside::Outside;
 use idem_tests::process::{built, overheard, signal};
 use idem_tests::until;
 use parking_lot::Mutex;
@@ -88,17 +89,31 @@ pub(crate) struct Consumer {
 impl Consumer {
     pub(crate) fn start(broker: &Broker, ledger: &Ledger, options: &[&str]) -> Self {
         let defaults = [["--hand-over", "1s"], ["--lease", "1s"]];
-        let mut child = Command::new(built("consumer"))
+        let mut consumer = Command::new(built("consumer"));
+        let consumer = consumer
             .args(["kafka", "--brokers", &broker.address(), "--topic", TOPIC, "--group", GROUP])
             .args(["--session-timeout", "3200ms"])
             .args(defaults.into_iter().filter(|[name, _]| !options.contains(name)).flatten())
             .arg("--ledger")
             .arg(ledger.file())
-            .args(options)
-            .stdin(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
+            .args(options);
+        Self::of(consumer)
+    }
+
+    /// One that stops where its store claims or commits.
+    pub(crate) fn gated(broker: &Broker, ledger: &Ledger, outside: &Outside, options: &[&str]) -> Self {
+        let mut consumer = Command::new(built("gated-consumer"));
+        let consumer = consumer
+            .args(["kafka", "--url", &broker.address(), "--queue", TOPIC, "--name", GROUP])
+            .args(["--gate", &outside.gate().to_string()])
+            .arg("--ledger")
+            .arg(ledger.file())
+            .args(options);
+        Self::of(consumer)
+    }
+
+    fn of(consumer: &mut Command) -> Self {
+        let mut child = consumer.stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
         let output = overheard(child.stderr.take().unwrap());
         Self { child, output }
     }

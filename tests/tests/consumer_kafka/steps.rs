@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use idem_tests::outside::Outside;
 use idem_tests::until;
 use rdkafka::types::{RDKafkaApiKey, RDKafkaRespErr};
 
@@ -41,25 +42,22 @@ async fn delivered_and_not_claimed() {
     ledger.has_once(["a".to_owned()]).await;
 }
 
-/// The claims are in the file, and their effects are kept from getting there.
+/// The claims are in the file, and their effects are not.
 async fn claimed_and_not_booked() {
-    let (broker, ledger) = (Broker::start(1), Ledger::new());
+    let (broker, ledger, outside) = (Broker::start(1), Ledger::new(), Outside::new().await);
     let ids: Vec<_> = (0..200).map(|number| format!("m-{number}")).collect();
     broker.send(&ids.iter().map(|id| payment(id, id, 1)).collect::<Vec<_>>()).await;
-    let mut first = Consumer::start(&broker, &ledger, &["--lease", "1h"]);
-    let lock = ledger.connection();
-    let held = until("a claim", async || {
-        lock.execute_batch("BEGIN IMMEDIATE").ok()?;
-        let held = "SELECT count(*) FROM idem_records WHERE state = 'held'";
-        let held: i64 = lock.query_row(held, (), |row| row.get(0)).unwrap();
-        if held == 0 {
-            lock.execute_batch("ROLLBACK").unwrap();
-        }
-        usize::try_from(held).ok().filter(|held| *held > 0)
-    })
-    .await;
+    let options = ["--stop-at", "after-claim", "--lanes", "4", "--lease", "3600"];
+    let mut first = Consumer::gated(&broker, &ledger, &outside, &options);
+    let mut stopped = Vec::new();
+    while stopped.len() < 2 {
+        stopped.push(outside.next_at("after-claim").await);
+    }
     first.kill();
-    lock.execute_batch("ROLLBACK").unwrap();
+    let lock = ledger.connection();
+    let held = "SELECT count(*) FROM idem_records WHERE state = 'held'";
+    let held = usize::try_from(lock.query_row(held, (), |row| row.get::<_, i64>(0)).unwrap()).unwrap();
+    assert!(held >= stopped.len(), "{held}");
     let mut second = Consumer::start(&broker, &ledger, &[]);
     until("each claim is waited for", async || {
         let waiting: BTreeSet<_> = second.keys("not now").into_iter().collect();
