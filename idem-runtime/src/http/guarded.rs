@@ -98,11 +98,12 @@ where
 
     // What the future has in it while it waits is paid for by the byte, so what it waits for works on it where it is.
     fn from_request(request: axum::extract::Request, state: &S) -> impl Future<Output = Result<Self, Response>> + Send {
-        let mut kept = Kept::of(request, Idempotency::from_ref(state), &W::places(), sees_extensions::<E>());
-        kept.be_alone(sees_extensions::<E>());
+        let places = W::places();
+        let (mut kept, mut inner) = Kept::of(request, Idempotency::from_ref(state), &places, sees_extensions::<E>());
+        kept.be_alone(&mut inner, sees_extensions::<E>());
         async move {
-            kept.prepare().await?;
-            match E::from_request(kept.inner(), state).await {
+            kept.prepare(&mut inner).await?;
+            match E::from_request(inner, state).await {
                 Ok(value) => Ok(Self { value, request: kept.request, wanted: PhantomData }),
                 Err(rejection) => Err(rejection.into_response()),
             }
@@ -118,11 +119,9 @@ fn sees_extensions<E>() -> bool {
     !(matches!(name, "()" | "bytes::bytes::Bytes" | "alloc::string::String") || name.starts_with("axum::json::Json<"))
 }
 
-/// A request before its last argument is extracted.
+/// What is kept of a request before its last argument is extracted.
 struct Kept {
     request: Request,
-    /// For the handler's own extractor.
-    inner: axum::extract::Request,
     /// A request without a key is not: nobody looks at its body but the handler.
     is_read_first: bool,
     wants_path_params: bool,
@@ -131,8 +130,13 @@ struct Kept {
 }
 
 impl Kept {
-    /// Takes out of a request what a claim needs beside the body.
-    fn of(mut inner: axum::extract::Request, idempotency: Idempotency, places: &Places, sees_extensions: bool) -> Self {
+    /// What a claim needs of a request beside the body; and the request, for the handler's own extractor.
+    fn of(
+        mut inner: axum::extract::Request,
+        idempotency: Idempotency,
+        places: &Places,
+        sees_extensions: bool,
+    ) -> (Self, axum::extract::Request) {
         let mark = inner.extensions_mut().remove::<Mark>();
         let execution = match Execution::taken(inner.extensions()) {
             None if sees_extensions => Some(Execution::of_request(inner.extensions_mut())),
@@ -142,7 +146,7 @@ impl Kept {
         let mut request = Request { idempotency, execution, method: inner.method().clone(), matched_path, keyed: None };
         let key = match &places.key {
             Place::Header(name) => match Field::of(inner.headers(), name) {
-                Field::None => return Self { request, inner, is_read_first: false, wants_path_params: false, mark },
+                Field::None => return (Self { request, is_read_first: false, wants_path_params: false, mark }, inner),
                 field => field,
             },
             Place::PathParameter | Place::Elsewhere => Field::None,
@@ -158,61 +162,50 @@ impl Kept {
         }));
         // The limit is the one that axum's own extractors hold to, `DefaultBodyLimit` included.
         let inner = inner.with_limited_body();
-        Self {
-            request,
-            inner,
-            is_read_first: true,
-            wants_path_params: matches!(places.key, Place::PathParameter),
-            mark,
-        }
+        let wants_path_params = matches!(places.key, Place::PathParameter);
+        (Self { request, is_read_first: true, wants_path_params, mark }, inner)
     }
 
     /// Has an execution of its own, if another handler's guard has the one that the request carries.
-    fn be_alone(&mut self, sees_extensions: bool) {
+    fn be_alone(&mut self, inner: &mut axum::extract::Request, sees_extensions: bool) {
         if self.request.execution.as_ref().is_none_or(Execution::is_mine) {
             return;
         }
         self.request.execution = sees_extensions.then(Execution::new);
         match &self.request.execution {
-            Some(own) => drop(self.inner.extensions_mut().insert(own.clone())),
-            None => drop(self.inner.extensions_mut().remove::<Execution>()),
+            Some(own) => drop(inner.extensions_mut().insert(own.clone())),
+            None => drop(inner.extensions_mut().remove::<Execution>()),
         }
     }
 
     /// Makes outer layers stand aside, since what is nearer to the handler wins; and reads what the claim is made of.
-    async fn prepare(&mut self) -> Result<(), Response> {
+    async fn prepare(&mut self, inner: &mut axum::extract::Request) -> Result<(), Response> {
         if let Some(mark) = self.mark.take() {
             Box::pin(make_way(mark, self.request.matched_path.as_ref())).await;
         }
         if self.is_read_first {
-            match whole(self.inner.body_mut()).await {
-                Ok(body) => self.read(body),
+            match whole(inner.body_mut()).await {
+                Ok(body) => {
+                    if let Some(keyed) = &mut self.request.keyed {
+                        keyed.body = body.clone();
+                    }
+                    *inner.body_mut() = Body::from(body);
+                }
                 Err(error) => return Err(Box::pin(axum_rejection(error)).await),
             }
         }
         if self.wants_path_params {
-            Box::pin(self.find_path_params()).await;
+            Box::pin(self.find_path_params(inner)).await;
         }
         Ok(())
     }
 
-    fn read(&mut self, body: Bytes) {
-        if let Some(keyed) = &mut self.request.keyed {
-            keyed.body = body.clone();
-        }
-        *self.inner.body_mut() = Body::from(body);
-    }
-
-    async fn find_path_params(&mut self) {
-        let (mut parts, body) = self.inner().into_parts();
+    async fn find_path_params(&mut self, inner: &mut axum::extract::Request) {
+        let (mut parts, body) = std::mem::take(inner).into_parts();
         if let Some(keyed) = &mut self.request.keyed {
             keyed.path_params = path_params(&mut parts).await;
         }
-        self.inner = axum::extract::Request::from_parts(parts, body);
-    }
-
-    fn inner(&mut self) -> axum::extract::Request {
-        std::mem::take(&mut self.inner)
+        *inner = axum::extract::Request::from_parts(parts, body);
     }
 }
 
@@ -222,9 +215,8 @@ pub(super) async fn keep(
     idempotency: Idempotency,
     places: &Places,
 ) -> Result<(Request, axum::extract::Request), Response> {
-    let mut kept = Kept::of(request, idempotency, places, true);
-    kept.prepare().await?;
-    let inner = kept.inner();
+    let (mut kept, mut inner) = Kept::of(request, idempotency, places, true);
+    kept.prepare(&mut inner).await?;
     Ok((kept.request, inner))
 }
 
