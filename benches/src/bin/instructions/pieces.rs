@@ -28,7 +28,7 @@ const KEY: &str = "8e03978e-40d5-43dd-bc93-6894a57f9324";
 const BODY: usize = 120;
 
 /// All of them.
-pub(crate) const PIECES: [Piece; 13] = [
+pub(crate) const PIECES: [Piece; 14] = [
     piece("key_of_a_header", |times| {
         let value = HeaderValue::from_static(KEY);
         (0..times).for_each(|_| drop(black_box(key(black_box(&value)))));
@@ -71,9 +71,8 @@ pub(crate) const PIECES: [Piece; 13] = [
             });
         },
     },
-    piece("request_bare", |times| {
-        requests(times, Router::new().route("/pay", post(pay)).with_state(Shop::default()), Keys::Fresh);
-    }),
+    piece("request_bare", |times| requests(times, bare(), Keys::Fresh)),
+    piece("request_bare_without_key", |times| requests(times, bare(), Keys::None)),
     piece("request_without_key", |times| requests(times, guarded(), Keys::None)),
     piece("request_fresh", |times| requests(times, guarded(), Keys::Fresh)),
     piece("request_replayed", |times| requests(times, guarded(), Keys::Same)),
@@ -133,6 +132,10 @@ struct AppState {
 #[idempotent(ttl = "24h", missing = "execute", state = AppState)]
 async fn guarded_pay(State(shop): State<Shop>, body: Bytes) -> Receipt {
     shop.pay(body)
+}
+
+fn bare() -> Router {
+    Router::new().route("/pay", post(pay)).with_state(Shop::default())
 }
 
 fn guarded() -> Router {
