@@ -49,7 +49,10 @@ impl Engine {
                 Some(Settled::parts_of_kept(record.outcome))
             }
             answer => {
-                attempt.first = answer.map(|outcome| seize::First { sent, live, outcome });
+                attempt.first = answer.map(|outcome| match outcome {
+                    Ok(ClaimOutcome::Claimed { attempt }) => seize::First::Granted { sent, live, attempt },
+                    outcome => seize::First::Otherwise(Box::new(seize::Answered { sent, live, outcome })),
+                });
                 None
             }
         }

@@ -244,11 +244,12 @@ impl Engine {
         let transaction = call.transaction.as_deref();
         let asked = seize::Asked { claim, policy, progress, transaction };
         let seized = match first {
-            Some(seize::First { sent, live, outcome: Ok(outcome @ ClaimOutcome::Claimed { .. }) }) => {
+            Some(seize::First::Granted { sent, live, attempt }) => {
                 progress.enter(Phase::Live);
-                self.judge(claim, sent, live, outcome)
+                self.judge(claim, sent, live, ClaimOutcome::Claimed { attempt })
             }
-            first => Box::pin(self.seize_or_wait(asked, first)).await,
+            Some(seize::First::Otherwise(answered)) => Box::pin(self.seize_or_wait(asked, Some(*answered))).await,
+            None => Box::pin(self.seize_or_wait(asked, None)).await,
         };
         let result = match seized {
             Ok(seize::Seized::Held(held)) => Box::pin(self.run(asked, held, prepared.await)).await,

@@ -44,8 +44,15 @@ pub(super) struct HeldClaim {
     pub(super) _live: TaskTrackerToken,
 }
 
-/// What a store has said at once to a claim that was sent at `sent`.
-pub(super) struct First {
+/// What a store has said at once to a claim that was sent at `sent`. Small where the work can run, as it mostly can: it is a
+/// part of what is kept while that runs.
+pub(super) enum First {
+    Granted { sent: Instant, live: TaskTrackerToken, attempt: u32 },
+    Otherwise(Box<Answered>),
+}
+
+/// An answer that is still to be judged.
+pub(super) struct Answered {
     pub(super) sent: Instant,
     pub(super) live: TaskTrackerToken,
     pub(super) outcome: Result<ClaimOutcome, StoreError>,
@@ -65,7 +72,7 @@ impl Engine {
     pub(super) async fn seize_or_wait(
         self: &Arc<Self>,
         asked: Asked<'_>,
-        first: Option<First>,
+        first: Option<Answered>,
     ) -> Result<Seized, Refused> {
         match (self.seize(asked, first).await?, asked.policy.in_flight) {
             // Who was adopted has nobody to wait for. What is rarely awaited is boxed, here and below: a future is as large
@@ -105,10 +112,10 @@ impl Engine {
         }
     }
 
-    async fn seize(self: &Arc<Self>, asked: Asked<'_>, first: Option<First>) -> Result<Seized, Refused> {
+    async fn seize(self: &Arc<Self>, asked: Asked<'_>, first: Option<Answered>) -> Result<Seized, Refused> {
         asked.progress.enter(Phase::Live);
         let result = match (first, asked.transaction) {
-            (Some(First { sent, live, outcome }), _) => self.judge_answer(asked, sent, live, outcome).await,
+            (Some(Answered { sent, live, outcome }), _) => self.judge_answer(asked, sent, live, outcome).await,
             (None, transaction) => {
                 // Taken before looking whether we are draining: a drain that starts in between waits for this one.
                 let live = self.live.token();

@@ -282,9 +282,12 @@ fn write(rules: Rules, unguarded: Unguarded, idempotency: Idempotency, execution
     Engines { running: Adoptable::new(running, progress, stats, span), execution, rules }
 }
 
-async fn guarded(mut identified: Identified, execution: Execution, seen: Seen) -> Response {
-    let _asking = execution.asking();
-    identified.execute(&seen, execution.work()).await.unwrap_or_else(Instead::into_response)
+#[allow(clippy::manual_async_fn, reason = "the future of an `async fn` has its arguments in it twice")]
+fn guarded(mut identified: Identified, execution: Execution, seen: Seen) -> impl Future<Output = Response> + Send {
+    async move {
+        let _asking = execution.asking();
+        identified.execute(&seen, execution.work()).await.unwrap_or_else(Instead::into_response)
+    }
 }
 
 /// A request whose key nobody looks at, in a transaction of its own.
