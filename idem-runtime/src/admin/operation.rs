@@ -27,7 +27,7 @@ pub enum Operation {
     },
     /// A handler with `operation = ".."`.
     Named(String),
-    /// A route that a [layer](Idempotency::layer) guards, as in [`Route`](Self::Route). Where the layer is around the router,
+    /// A route that a [layer](crate::Idempotency::layer) guards, as in [`Route`](Self::Route). Where the layer is around the router,
     /// and sees no route, the path of the request.
     LayerRoute {
         /// The method, in capitals.
