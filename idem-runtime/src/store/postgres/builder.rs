@@ -13,7 +13,7 @@ use super::sql::{Names, Statements, safe};
 use super::startup::Startup;
 use super::sweep::Sweeper;
 use super::transaction::{USUAL_LEASE, timeouts_of_ours};
-use super::{Inner, PostgresStore};
+use super::{Inner, PostgresStore, Spares};
 use crate::store::span;
 
 /// Settings of a [`PostgresStore`], made with [`PostgresStore::builder`] or [`PostgresStore::from_pool`].
@@ -237,8 +237,11 @@ impl PostgresStoreBuilder {
         };
         let (statements, sweeper) = (Statements::new(&self.names), Sweeper::new());
         let response_timeout = self.response_timeout;
-        let parked = sets_timeouts.then(|| Parked::new(transactions.clone()));
-        let inner = Inner { pool, transactions, sets_timeouts, parked, address, statements, response_timeout, sweeper };
+        let spare = sets_timeouts.then(|| Spares {
+            connections: Parked::new(pool.clone()),
+            transactions: Parked::new(transactions.clone()),
+        });
+        let inner = Inner { pool, transactions, sets_timeouts, spare, address, statements, response_timeout, sweeper };
         Ok(PostgresStore { inner: Arc::new(inner) })
     }
 

@@ -6,8 +6,8 @@ use sqlx::postgres::{PgArguments, PgRow};
 use sqlx::{Arguments as _, Connection as _, Postgres, SqlStr, Type};
 use tokio::time::{Instant, timeout_at};
 
-use super::PostgresStore;
 use super::fault::Fault;
+use super::{PostgresStore, Spares};
 use crate::store::StoreError;
 
 /// Whether a statement may be sent once more when the connection was lost, and with it the answer.
@@ -86,7 +86,13 @@ impl PostgresStore {
         // commit comes after it. Only what was read to the end has happened.
         let query = sqlx::query_with(statement.clone(), parameters.ready()?).fetch_all(&mut *connection);
         match timeout_at(deadline, query).await {
-            Ok(rows) => Ok(rows?.into_iter().next()),
+            Ok(rows) => {
+                let row = rows?.into_iter().next();
+                if let Some(spare) = &self.inner.spare {
+                    spare.connections.park(connection);
+                }
+                Ok(row)
+            }
             Err(_) => {
                 // Back in the pool it would first wait for the answer, if need be for as long as TCP believes in it.
                 connection.close_on_drop();
@@ -96,8 +102,19 @@ impl PostgresStore {
     }
 
     async fn connection(&self, deadline: Instant) -> Result<PoolConnection<Postgres>, Fault> {
-        // The pool has a timeout of its own, but a pool that the application made may have a longer one.
-        Ok(timeout_at(deadline, self.inner.pool.acquire()).await.map_err(|_| sqlx::Error::PoolTimedOut)??)
+        let connection = match &self.inner.spare {
+            Some(Spares { connections, .. }) => {
+                // An idle one of the store's own pool needs nothing: what it has to be like, it was when it went there.
+                match connections.take_at_once().or_else(|| self.inner.pool.try_acquire()) {
+                    Some(connection) => return Ok(connection),
+                    None => timeout_at(deadline, connections.take()).await,
+                }
+            }
+            // The pool has a timeout of its own, but a pool that the application made may have a longer one. Boxed: what sqlx
+            // needs for that takes 8 KB, which no other request is to carry.
+            None => Box::pin(timeout_at(deadline, self.inner.pool.acquire())).await,
+        };
+        Ok(connection.map_err(|_| sqlx::Error::PoolTimedOut)??)
     }
 
     /// A connection that has just answered. After a server was started anew, every idle one is dead.

@@ -4,7 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres};
 
 use super::stored::{FORMAT, State, Stored, Time};
 use super::{
@@ -83,11 +84,17 @@ struct Inner {
     /// Whether statements in a handler's transaction get timeouts of the store's: not on the application's own pool.
     sets_timeouts: bool,
     /// None on the application's own pool: its connections are not to be kept from it for longer than needed.
-    parked: Option<Arc<Parked>>,
+    spare: Option<Spares>,
     address: String,
     statements: Statements,
     response_timeout: Duration,
     sweeper: Sweeper,
+}
+
+/// Of the store's own two pools.
+struct Spares {
+    connections: Arc<Parked<PoolConnection<Postgres>>>,
+    transactions: Arc<Parked<SqlxTransaction>>,
 }
 
 impl PostgresStore {

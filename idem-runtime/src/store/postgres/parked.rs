@@ -1,8 +1,11 @@
-//! Transactions that are open and empty, for whoever comes next.
+//! Connections that were in use just now, for whoever comes next: idle ones, and ones with a transaction that is open and empty.
+//!
+//! The pool tests each connection that it gets back, which takes two round trips: under load, a server would spend more on them
+//! than on what it is asked. So one that has just answered is kept for a moment.
 //!
 //! To end a transaction and chain the next one to it is one round trip. To give its connection back instead, take it again
-//! and begin anew takes four, of which a request under load would wait for each. So what was chained is kept for a moment:
-//! it has no snapshot, no transaction number and no locks, and holds nothing up, neither a vacuum nor another transaction.
+//! and begin anew takes four, of which a request under load would wait for each. What was chained has no snapshot, no
+//! transaction number and no locks, and holds nothing up, neither a vacuum nor another transaction.
 //!
 //! Where none is there, one is opened, by a task of its own: a request that has been given another one meanwhile must not
 //! break off a connection that is being made, or under load all would be broken off, for ever.
@@ -13,7 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use parking_lot::Mutex;
-use sqlx::PgPool;
+use sqlx::pool::PoolConnection;
+use sqlx::{PgPool, Postgres};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
@@ -26,18 +30,32 @@ const FOR: Duration = Duration::from_millis(10);
 /// Read committed, whatever the default is: after the lock was taken, the record has to be seen as it is then.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
-/// Where transactions wait for requests, and requests for transactions.
-pub(super) struct Parked {
-    pool: PgPool,
-    places: Mutex<Places>,
+/// What is kept for a moment, and opened where none is there.
+pub(super) trait Spare: Sized + Send + 'static {
+    fn open(pool: &PgPool) -> impl Future<Output = Result<Self, sqlx::Error>> + Send;
 }
 
-type Opened = Result<SqlxTransaction, sqlx::Error>;
+impl Spare for SqlxTransaction {
+    fn open(pool: &PgPool) -> impl Future<Output = Result<Self, sqlx::Error>> + Send {
+        pool.begin_with(BEGIN)
+    }
+}
 
-#[derive(Default)]
-struct Places {
-    transactions: Vec<(Instant, SqlxTransaction)>,
-    requests: VecDeque<Waiting>,
+impl Spare for PoolConnection<Postgres> {
+    fn open(pool: &PgPool) -> impl Future<Output = Result<Self, sqlx::Error>> + Send {
+        pool.acquire()
+    }
+}
+
+/// Where spare ones wait for requests, and requests for spare ones.
+pub(super) struct Parked<T: Spare> {
+    pool: PgPool,
+    places: Mutex<Places<T>>,
+}
+
+struct Places<T> {
+    spare: Vec<(Instant, T)>,
+    requests: VecDeque<Waiting<T>>,
     /// The number of the next request.
     next: u64,
     /// How many are being opened; never fewer than there are requests that wait.
@@ -45,22 +63,26 @@ struct Places {
     is_watched: bool,
 }
 
-struct Waiting {
+struct Waiting<T> {
     number: u64,
-    answer: oneshot::Sender<Opened>,
+    answer: oneshot::Sender<Result<T, sqlx::Error>>,
 }
 
-impl Places {
-    /// Gives an empty transaction to the request that has waited longest, or keeps it for a moment. Whether somebody has to
-    /// begin to watch over those that are kept.
-    fn put(&mut self, mut transaction: SqlxTransaction) -> bool {
+impl<T> Places<T> {
+    const fn new() -> Self {
+        Self { spare: Vec::new(), requests: VecDeque::new(), next: 0, opening: 0, is_watched: false }
+    }
+
+    /// Gives a spare one to the request that has waited longest, or keeps it for a moment. Whether somebody has to begin to
+    /// watch over those that are kept.
+    fn put(&mut self, mut spare: T) -> bool {
         while let Some(request) = self.requests.pop_front() {
-            match request.answer.send(Ok(transaction)) {
-                Err(Ok(unsent)) => transaction = unsent,
+            match request.answer.send(Ok(spare)) {
+                Err(Ok(unsent)) => spare = unsent,
                 Ok(()) | Err(Err(_)) => return false,
             }
         }
-        self.transactions.push((Instant::now(), transaction));
+        self.spare.push((Instant::now(), spare));
         !std::mem::replace(&mut self.is_watched, true)
     }
 
@@ -74,18 +96,23 @@ impl Places {
 
 // Tasks are started when the places are not locked any more: where the runtime is being shut down, a task is dropped on the
 // spot, and an opening that is dropped says so here.
-impl Parked {
+impl<T: Spare> Parked<T> {
     pub(super) fn new(pool: PgPool) -> Arc<Self> {
-        Arc::new(Self { pool, places: Mutex::default() })
+        Arc::new(Self { pool, places: Mutex::new(Places::new()) })
+    }
+
+    /// The one that has been here for the shortest time, if there is any.
+    pub(super) fn take_at_once(&self) -> Option<T> {
+        self.places.lock().spare.pop().map(|(_, spare)| spare)
     }
 
     /// The one that has been here for the shortest time; else the next one that is parked or opened.
-    pub(super) async fn take(self: &Arc<Self>) -> Opened {
+    pub(super) async fn take(self: &Arc<Self>) -> Result<T, sqlx::Error> {
         let (answer, opened) = oneshot::channel();
         let (number, lacks) = {
             let mut places = self.places.lock();
-            if let Some((_, transaction)) = places.transactions.pop() {
-                return Ok(transaction);
+            if let Some((_, spare)) = places.spare.pop() {
+                return Ok(spare);
             }
             // Those that have gone need nothing any more.
             places.requests.retain(|request| !request.answer.is_closed());
@@ -105,22 +132,22 @@ impl Parked {
         start(Opening { parked: Arc::clone(self), request, opened: Err(sqlx::Error::WorkerCrashed) }.run());
     }
 
-    /// Gives an empty transaction to the request that has waited longest, or keeps it for a moment.
-    pub(super) fn park(self: &Arc<Self>, transaction: SqlxTransaction) {
-        let begins = self.places.lock().put(transaction);
+    /// Gives a spare one to the request that has waited longest, or keeps it for a moment.
+    pub(super) fn park(self: &Arc<Self>, spare: T) {
+        let begins = self.places.lock().put(spare);
         if begins {
             start(Arc::clone(self).watch());
         }
     }
 
     /// An opening has ended.
-    fn opened(self: &Arc<Self>, request: u64, opened: Opened) {
+    fn opened(self: &Arc<Self>, request: u64, opened: Result<T, sqlx::Error>) {
         // In one step: a request that comes in between must not count on this opening.
         let mut places = self.places.lock();
         places.opening -= 1;
         match opened {
-            Ok(transaction) => {
-                let begins = places.put(transaction);
+            Ok(spare) => {
+                let begins = places.put(spare);
                 drop(places);
                 if begins {
                     start(Arc::clone(self).watch());
@@ -150,13 +177,13 @@ impl Parked {
             let unused: Vec<_> = {
                 let mut places = self.places.lock();
                 let now = Instant::now();
-                let unused = places.transactions.partition_point(|(since, _)| now.duration_since(*since) >= FOR);
-                let unused = places.transactions.drain(..unused).collect();
-                goes_on = !places.transactions.is_empty();
+                let unused = places.spare.partition_point(|(since, _)| now.duration_since(*since) >= FOR);
+                let unused = places.spare.drain(..unused).collect();
+                goes_on = !places.spare.is_empty();
                 places.is_watched = goes_on;
                 unused
             };
-            // They roll back and go to the pool, and not under the lock.
+            // They go to the pool, what is open is rolled back, and not under the lock.
             drop(unused);
         }
     }
@@ -169,21 +196,20 @@ fn start(task: impl Future<Output = ()> + Send + 'static) {
     }
 }
 
-/// A transaction that is being opened, for whoever has waited longest when it is. Somebody is told even if this ends in
-/// between.
-struct Opening {
-    parked: Arc<Parked>,
+/// One that is being opened, for whoever has waited longest when it is. Somebody is told even if this ends in between.
+struct Opening<T: Spare> {
+    parked: Arc<Parked<T>>,
     request: u64,
-    opened: Opened,
+    opened: Result<T, sqlx::Error>,
 }
 
-impl Opening {
+impl<T: Spare> Opening<T> {
     async fn run(mut self) {
-        self.opened = self.parked.pool.begin_with(BEGIN).await;
+        self.opened = T::open(&self.parked.pool).await;
     }
 }
 
-impl Drop for Opening {
+impl<T: Spare> Drop for Opening<T> {
     fn drop(&mut self) {
         let opened = std::mem::replace(&mut self.opened, Err(sqlx::Error::WorkerCrashed));
         self.parked.opened(self.request, opened);

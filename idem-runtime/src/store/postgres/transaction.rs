@@ -50,7 +50,7 @@ impl TransactionalStore for PostgresStore {
         match answer {
             -1 => Ok(Begun::InFlight { same_request: true }),
             -2 => Ok(Begun::InFlight { same_request: false }),
-            -3 => self.there(claim).await,
+            -3 => Box::pin(self.there(claim)).await,
             _ => Err(unexpected()),
         }
     }
@@ -127,9 +127,10 @@ impl PostgresStore {
     async fn open(&self, statement: &str, deadline: Instant) -> Result<(SqlxTransaction, Vec<PgRow>), StoreError> {
         let within = self.inner.response_timeout;
         for _ in 0..MOST_DEAD {
-            let begun = match &self.inner.parked {
-                Some(parked) => in_time(deadline, parked.take()).await,
-                None => in_time(deadline, self.inner.transactions.begin_with(BEGIN)).await,
+            let begun = match &self.inner.spare {
+                Some(spare) => in_time(deadline, spare.transactions.take()).await,
+                // What sqlx needs for that takes 17 KB, which no other request is to carry.
+                None => Box::pin(in_time(deadline, self.inner.transactions.begin_with(BEGIN))).await,
             };
             let opened = match begun {
                 Ok(mut transaction) => {
@@ -156,8 +157,8 @@ impl PostgresStore {
 
     /// Keeps an open and empty transaction, unless its connection is one of the application's own pool.
     fn park(&self, transaction: SqlxTransaction) {
-        if let Some(parked) = &self.inner.parked {
-            parked.park(transaction);
+        if let Some(spare) = &self.inner.spare {
+            spare.transactions.park(transaction);
         }
     }
 
