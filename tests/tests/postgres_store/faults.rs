@@ -1,5 +1,7 @@
 //! The server killed, stopped, locked, and read-only under a running store.
 
+use idem_runtime::store::{Begun, Committed, TransactionalStore as _, Writes};
+
 use super::*;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -159,4 +161,21 @@ async fn b40_an_error_quotes_nothing_of_what_was_sent() {
             assert!(!shown.contains(canary), "{shown}");
         }
     }
+}
+
+/// Its connections are kept for a moment, idle ones and one with a transaction, and there is no runtime any more to give them back
+/// in.
+#[test]
+fn a_store_that_outlives_its_runtime_goes_quietly() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (_server, store) = runtime.block_on(async {
+        let server = PostgresServer::with(&["fsync=off"]).await;
+        let store = patient(&server).await;
+        let Begun::Open { transaction, .. } = store.begin(&claim(), None).await.unwrap() else { panic!("a fresh key") };
+        assert!(matches!(store.commit(transaction, Writes::Discard, None).await.unwrap(), Committed::Yes));
+        recorded(&store).await;
+        (server, store)
+    });
+    drop(runtime);
+    drop(store);
 }

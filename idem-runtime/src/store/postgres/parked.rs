@@ -50,6 +50,8 @@ impl Spare for PoolConnection<Postgres> {
 /// Where spare ones wait for requests, and requests for spare ones.
 pub(super) struct Parked<T: Spare> {
     pool: PgPool,
+    /// Where the store was made.
+    runtime: Handle,
     places: Mutex<Places<T>>,
 }
 
@@ -97,8 +99,9 @@ impl<T> Places<T> {
 // Tasks are started when the places are not locked any more: where the runtime is being shut down, a task is dropped on the
 // spot, and an opening that is dropped says so here.
 impl<T: Spare> Parked<T> {
+    /// Has to be called in a runtime.
     pub(super) fn new(pool: PgPool) -> Arc<Self> {
-        Arc::new(Self { pool, places: Mutex::new(Places::new()) })
+        Arc::new(Self { pool, runtime: Handle::current(), places: Mutex::new(Places::new()) })
     }
 
     /// The one that has been here for the shortest time, if there is any.
@@ -186,6 +189,15 @@ impl<T: Spare> Parked<T> {
             // They go to the pool, what is open is rolled back, and not under the lock.
             drop(unused);
         }
+    }
+}
+
+impl<T: Spare> Drop for Parked<T> {
+    fn drop(&mut self) {
+        // What goes back to its pool starts a task for that, and panics where it has no runtime to start it in. In one that
+        // has ended, the connection is closed.
+        let _entered = self.runtime.enter();
+        self.places.get_mut().spare.clear();
     }
 }
 
