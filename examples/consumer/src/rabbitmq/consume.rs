@@ -88,7 +88,7 @@ impl Session {
         let connection = connect(uri).await?;
         topology::declare(&connection, settings).await?;
         let dead = DeadLetters::of(&connection, &settings.queue).await?;
-        let channel = in_time("open a channel", connection.create_channel()).await?;
+        let channel = super::channel(&connection).await?;
         in_time("say how many may be in hand", channel.basic_qos(settings.prefetch.get(), BasicQosOptions::default()))
             .await?;
         let (queue, tag) = ((&*settings.queue).into(), "".into());

@@ -1,11 +1,11 @@
 //! Dead letters, with the reason why they are.
 
 use lapin::message::Delivery;
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::BasicPublishOptions;
 use lapin::types::{AMQPValue, ShortString};
 use lapin::{Channel, Connection};
 
-use super::{dead, in_time};
+use super::{confirming, dead, in_time};
 use crate::decision::Reason;
 
 /// The way to a queue's dead letters.
@@ -17,9 +17,7 @@ pub(super) struct DeadLetters {
 
 impl DeadLetters {
     pub(super) async fn of(connection: &Connection, queue: &str) -> lapin::Result<Self> {
-        let channel = in_time("open a channel", connection.create_channel()).await?;
-        in_time("ask for confirmations", channel.confirm_select(ConfirmSelectOptions::default())).await?;
-        Ok(Self { channel, exchange: dead(queue).into() })
+        Ok(Self { channel: confirming(connection).await?, exchange: dead(queue).into() })
     }
 
     /// Puts a copy there, and waits until the broker has it. A rejection would say nothing about why.

@@ -33,8 +33,9 @@ use std::future::Future;
 use std::num::{NonZeroU16, NonZeroUsize};
 use std::time::Duration;
 
+use lapin::options::ConfirmSelectOptions;
 use lapin::uri::{AMQPScheme, AMQPUri};
-use lapin::{Connection, ConnectionProperties, ErrorKind};
+use lapin::{Channel, Connection, ConnectionProperties, ErrorKind};
 
 pub use consume::consume;
 pub use incoming::message;
@@ -92,6 +93,17 @@ async fn connect(uri: &AMQPUri) -> lapin::Result<Connection> {
     let name = format!("consumer {}", std::process::id());
     let properties = ConnectionProperties::default().with_connection_name(name.into());
     in_time("connect", Connection::connect_uri(uri.clone(), properties)).await
+}
+
+async fn channel(connection: &Connection) -> lapin::Result<Channel> {
+    in_time("open a channel", connection.create_channel()).await
+}
+
+/// A channel on which the broker says what it has taken.
+async fn confirming(connection: &Connection) -> lapin::Result<Channel> {
+    let channel = channel(connection).await?;
+    in_time("ask for confirmations", channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    Ok(channel)
 }
 
 /// What the broker answers; an error if it does not answer in time. A connection that ends at the wrong moment can leave a call

@@ -1,10 +1,10 @@
 //! A producer, to try it with.
 
-use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
+use lapin::options::BasicPublishOptions;
 use lapin::{BasicProperties, Connection};
 
 use super::dead::PERSISTENT;
-use super::{Error, Settings, close, connect, in_time, is_for_good, read, topology};
+use super::{Error, Settings, close, confirming, connect, in_time, is_for_good, read, topology};
 use crate::handler::Patience;
 use crate::message::Outgoing;
 
@@ -42,8 +42,7 @@ pub async fn publish(settings: &Settings, messages: &[Outgoing]) -> Result<(), E
 
 /// Takes out of `left` what is confirmed.
 async fn send(connection: &Connection, queue: &str, left: &mut Vec<&Outgoing>) -> lapin::Result<()> {
-    let channel = in_time("open a channel", connection.create_channel()).await?;
-    in_time("ask for confirmations", channel.confirm_select(ConfirmSelectOptions::default())).await?;
+    let channel = confirming(connection).await?;
     let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
     while !left.is_empty() {
         let mut confirmations = Vec::new();

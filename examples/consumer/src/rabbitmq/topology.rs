@@ -4,7 +4,7 @@ use lapin::options::{ExchangeDeclareOptions, QueueBindOptions, QueueDeclareOptio
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{Channel, Connection, ExchangeKind};
 
-use super::{Settings, dead, in_time};
+use super::{Settings, channel, dead, in_time};
 
 /// Declares what is not there.
 pub(super) async fn declare(connection: &Connection, settings: &Settings) -> lapin::Result<()> {
@@ -32,7 +32,7 @@ pub(super) async fn declare(connection: &Connection, settings: &Settings) -> lap
 /// Whether there is this queue. To ask for one that is not there costs a channel.
 pub(super) async fn exists(connection: &Connection, queue: &str) -> lapin::Result<bool> {
     const NOT_FOUND: u16 = 404;
-    let channel = open(connection).await?;
+    let channel = channel(connection).await?;
     let passive = QueueDeclareOptions { passive: true, ..QueueDeclareOptions::default() };
     let asked = channel.queue_declare(queue.into(), passive, FieldTable::default());
     match in_time("say whether there is the queue", asked).await {
@@ -45,7 +45,7 @@ pub(super) async fn exists(connection: &Connection, queue: &str) -> lapin::Resul
 }
 
 async fn dead_letters(connection: &Connection, queue: &str) -> lapin::Result<Channel> {
-    let (dead, channel) = (dead(queue), open(connection).await?);
+    let (dead, channel) = (dead(queue), channel(connection).await?);
     let durable = ExchangeDeclareOptions { durable: true, ..ExchangeDeclareOptions::default() };
     let declared = channel.exchange_declare((&*dead).into(), ExchangeKind::Fanout, durable, FieldTable::default());
     in_time("declare the dead letters' exchange", declared).await?;
@@ -55,10 +55,6 @@ async fn dead_letters(connection: &Connection, queue: &str) -> lapin::Result<Cha
     let bound = channel.queue_bind(queue, exchange, "".into(), QueueBindOptions::default(), FieldTable::default());
     in_time("bind the dead letters' queue", bound).await?;
     Ok(channel)
-}
-
-async fn open(connection: &Connection) -> lapin::Result<Channel> {
-    in_time("open a channel", connection.create_channel()).await
 }
 
 async fn close(channel: &Channel) -> lapin::Result<()> {
